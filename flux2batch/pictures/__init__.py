@@ -1,0 +1,1 @@
+"""Pictures: checked, written, described and made small."""

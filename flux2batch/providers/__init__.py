@@ -1,0 +1,1 @@
+"""Providers: the services and engines that make pictures, behind one small contract."""

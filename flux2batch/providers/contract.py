@@ -1,0 +1,56 @@
+"""What the engine asks of a provider: one small interface, without retries, sleeping or state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from flux2batch.engine.events import Downloaded, NotSent, Polled, Submitted, Ticket
+from flux2batch.money import Money
+from flux2batch.planning.shot import Shot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A reference ready to be sent: encoded bytes, or a URL that is handed on as text. Exactly one is set."""
+
+    content: bytes | None
+    media_type: str | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A request in full, before any socket is opened. The key is not in it."""
+
+    path: str
+    body: bytes
+    shot_id: str
+
+
+class Line(Protocol):
+    """A connection that is up and has carried nothing yet."""
+
+    def close(self) -> None: ...
+
+
+class Provider(Protocol):
+    """Every method says what happened as a value and raises for nothing that a service or a network did."""
+
+    name: str
+    origin: str  # scheme://host:port of the API, as the journal records it
+
+    def prepare(self, shot: Shot, pictures: Sequence[Picture]) -> Prepared: ...
+
+    def connect(self, prepared: Prepared) -> Line | NotSent: ...
+
+    def send(self, line: Line, prepared: Prepared) -> Submitted: ...
+
+    def poll(self, ticket: Ticket) -> Polled: ...
+
+    def fetch(self, url: str) -> Downloaded: ...
+
+    def balance(self) -> Money | None: ...
+
+    def find(self, prepared: Prepared, *, since: float) -> tuple[Ticket, ...]: ...

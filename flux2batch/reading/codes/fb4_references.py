@@ -1,0 +1,7 @@
+"""FB4xx: reference pictures."""
+
+from __future__ import annotations
+
+from flux2batch.reading.codes.code import Code
+
+CODES: tuple[Code, ...] = ()

@@ -1,0 +1,7 @@
+"""FB5xx: output paths."""
+
+from __future__ import annotations
+
+from flux2batch.reading.codes.code import Code
+
+CODES: tuple[Code, ...] = ()

@@ -1,0 +1,1 @@
+"""Reporting: the ledger, the sheet and the terminal, all drawn from events."""
