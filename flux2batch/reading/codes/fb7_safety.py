@@ -16,6 +16,32 @@ CODES: tuple[Code, ...] = (
         "whoever read the file has it.",
     ),
     Code(
+        name="FB702",
+        exit_code=4,
+        title="a file outside the job's folder",
+        cause="A job may read files of its own folder and nothing else: no absolute paths, no '..' that leads out, no "
+        "home folder, no file URLs, and no symlinks, wherever they lead.",
+        example="references: {key: ../../.ssh/id_rsa}",
+        fix="Copy the file into the job's folder, or allow its folder on the command line: --allow-path DIR",
+    ),
+    Code(
+        name="FB703",
+        exit_code=4,
+        title="a URL that is not handed to a service",
+        cause="A reference URL must be https, on the usual port, on a public host that is named and not numbered, and "
+        "carry no user name.",
+        example="references: {face: http://192.168.1.7/face.png}",
+        fix="references: {face: https://example.com/face.png}, or save the file in the job's folder",
+    ),
+    Code(
+        name="FB704",
+        exit_code=4,
+        title="an output path outside the run directory",
+        cause="Pictures are written inside the run directory and nowhere else, also after the path was rendered.",
+        example='output: {path: "../{{ subject }}"}',
+        fix='output: {path: "{{ subject }}"}',
+    ),
+    Code(
         name="FB705",
         exit_code=4,
         title="a setting that a job may not choose",
