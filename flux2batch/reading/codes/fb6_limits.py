@@ -4,4 +4,94 @@ from __future__ import annotations
 
 from flux2batch.reading.codes.code import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        name="FB601",
+        exit_code=3,
+        title="more pixels than the model draws",
+        cause="Width times height is more than the model draws. One megapixel is 1,048,576 pixels, as the services "
+        "count it.",
+        example="params: {size: 2560x2560}",
+        fix="params: {size: 2048x2048}",
+    ),
+    Code(
+        name="FB602",
+        exit_code=3,
+        title="parameter that this model does not take",
+        cause="The service would ignore this parameter without a word, so the picture would not be what the job "
+        "says. `flux2batch models NAME` lists what a model takes.",
+        example="model: bfl/flux-2-pro\nparams: {steps: 30}",
+        fix="model: bfl/flux-2-flex\nparams: {steps: 30}",
+    ),
+    Code(
+        name="FB603",
+        exit_code=3,
+        title="too many references",
+        cause="The shot has more references than the model takes.",
+        example='model: bfl/flux-2-klein-4b\nreferences: {views: {glob: "refs/*.jpg"}}',
+        fix='references: {views: {glob: "refs/*.jpg", max: 4}}',
+    ),
+    Code(
+        name="FB604",
+        exit_code=3,
+        title="model that this provider does not have",
+        cause="The provider is known and so is the model, but the provider does not have it.",
+        example="model: fal/flux-2-klein-9b-preview",
+        fix="model: bfl/flux-2-klein-9b-preview",
+    ),
+    Code(
+        name="FB607",
+        exit_code=3,
+        title="size that cannot be worked out",
+        cause="The size depends on a first reference whose size is not known (an https reference is not fetched by "
+        "a plan), or no size that the model draws can be trimmed to the exact pixels without cutting away "
+        "more than a tenth of the picture.",
+        example="model: fal/flux-2\nparams: {size: {exact: 728x90}}",
+        fix="model: bfl/flux-2-pro\nparams: {size: {exact: 728x90}}",
+    ),
+    Code(
+        name="FB610",
+        exit_code=4,
+        title="over the budget",
+        cause="The highest price that the plan can come to is above the budget of the job, of --max-usd or of the "
+        "configuration. Nothing is sent.",
+        example="budget: {max_usd: 10}",
+        fix="Raise the budget, choose fewer shots (--limit, --only), or buy as many as fit: --up-to-budget.",
+    ),
+    Code(
+        name="FB611",
+        exit_code=4,
+        title="consent is missing",
+        cause="A script has to say yes to the price and to the uploads that the plan shows; above $10 it also "
+        "needs a budget in the job, --max-usd or a limit in the configuration.",
+        example="flux2batch run job.yaml < /dev/null",
+        fix="flux2batch run job.yaml --yes --max-usd 20",
+    ),
+    Code(
+        name="FB612",
+        exit_code=4,
+        title="price not known",
+        cause="The catalogue has no price for this model, and an unknown price is never taken to be zero.",
+        example="model: bfl/flux-2-next",
+        fix='Write the price into config.toml: [prices] "bfl/flux-2-next" = 0.05, or assume one for this call: '
+        "--assume-price 0.05.",
+    ),
+    Code(
+        name="FB613",
+        exit_code=4,
+        title="model not allowed here",
+        cause="The configuration lists the models that may be used ([allow] models), and this is none of them. A "
+        "job cannot change that.",
+        example="model: bfl/flux-2-max",
+        fix="Choose one of the models listed, or have the configuration changed.",
+    ),
+    Code(
+        name="FB614",
+        exit_code=4,
+        title="host not allowed here",
+        cause="The configuration lists the hosts that references may lie on and requests may go to ([allow] "
+        "hosts), and this is none of them. A job cannot change that.",
+        example="references: {logo: https://example.org/logo.png}",
+        fix="Download the picture and use the file, or have the configuration changed.",
+    ),
+)
