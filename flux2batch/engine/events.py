@@ -15,6 +15,7 @@ class Ticket:
     """What a service gave for an accepted take: everything needed to fetch its picture, in any later process."""
 
     provider: str
+    model: str  # bfl/flux-2-pro: a price needs it where the service answers in units
     task_id: str
     poll_url: str  # polling_url, status_url: as given, never built by hand where the service gives one
     result_url: str | None  # fal's response_url
@@ -110,6 +111,10 @@ class StillWorking:
     known: bool  # False: a status never heard of, or "Task not found" soon after the submit
 
 
+NOT_FOUND = "not found"
+"""The status under which "the service does not know the task" is counted while that may still mean "not yet"."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     frames: tuple[Frame, ...]
@@ -160,6 +165,7 @@ Polled = StillWorking | Rendered | Moderated | Failed | Vanished | PollFailed | 
 class Fetched:
     content: bytes
     media_type: str | None
+    remark: str | None  # worth saying: the picture came from a host that is not a known one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,3 +182,180 @@ class DownloadFailed:
 
 
 Downloaded = Fetched | LinkExpired | DownloadFailed
+
+
+# What a run itself records about a shot.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intended:
+    """A take begins: from here on its price is reserved. What ledger and sheet need to know of the shot goes along."""
+
+    take: int  # from 1
+    reserve: Money  # the most that it can cost
+    estimate: Money  # the least
+    model: str
+    endpoint: str
+    prompt: str
+    params: Mapping[str, Any]
+    references: tuple[str, ...]  # "name source digest", for people; never bytes
+    coordinates: Mapping[str, tuple[str, str]]  # axis → (id, label)
+    repeat: int
+    paths: tuple[str, ...]  # where the frames go, relative to the run directory
+    frames: int
+    trim: tuple[int, int] | None  # `exact`: the picture is scaled and trimmed to this after it came
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendBegan:
+    """The line is up and the first byte is about to leave: from here on silence means that it may be paid for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A frame is whole, durable and at its place."""
+
+    frame: int  # from 0
+    path: str  # relative to the run directory
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    media_type: str
+    original: str | None  # where the picture as it came is kept, when it was trimmed
+    remark: str | None  # not what was asked for: another size or format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalled:
+    """Patience is spent for this run. The shot stays where it is; the next run looks at it first."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuledUnsent:
+    """A person (or a proof) says that an unknown take never reached the service."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resubmitted:
+    """An unknown take is given up for another; what it may have cost stays in the books."""
+
+    by: str
+    number: int  # the how manieth resubmission of this shot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abandoned:
+    """A person gives an unknown take up: its money is counted as spent, its picture as lost."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """The shot's picture was found in another run directory and laid here: it costs nothing."""
+
+    source: str  # the run directory that it came from
+    saved: tuple[Saved, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A done shot's picture was moved: its path changed, or another shot took it (to `earlier/`)."""
+
+    saved: tuple[Saved, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """A done shot's picture is no longer where it was put."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """A person asks for a shot again that had ended: it is planned once more."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """An intent that was never sent is taken back: the job no longer asks for the shot, and its reserve is free."""
+
+
+ShotEvent = (
+    Intended
+    | Withdrawn
+    | SendBegan
+    | Accepted
+    | Throttled
+    | AccountRefused
+    | Rejected
+    | NotSent
+    | Unanswered
+    | StillWorking
+    | Rendered
+    | Moderated
+    | Failed
+    | Vanished
+    | PollFailed
+    | Saved
+    | LinkExpired
+    | DownloadFailed
+    | Stalled
+    | RuledUnsent
+    | Resubmitted
+    | Abandoned
+    | Adopted
+    | Moved
+    | Missed
+    | Retried
+)
+
+
+# What a run records about itself.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegan:
+    run: str  # an id of this process's run
+    version: str
+    command: str  # "run", "retry", "resolve"
+    job_file: str | None
+    job_name: str
+    origins: Mapping[str, str]  # service → origin
+    emulated: bool
+    shots: int
+    axes: Mapping[str, tuple[tuple[str, str], ...]]  # axis → (id, label) of its values, in order
+    sheet: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    run: str
+    exit_code: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceSeen:
+    service: str
+    usd: Money
+    when: Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped:
+    seconds: float
+
+
+RunEvent = RunBegan | RunEnded | BalanceSeen | ClockJumped
+Event = ShotEvent | RunEvent
