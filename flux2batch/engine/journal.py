@@ -1,0 +1,373 @@
+"""The journal: an append-only list of events in SQLite, the truth about every take of a run directory.
+
+Rules that hold this file together:
+- an event is durable when `append` returns: WAL with synchronous FULL, and the folder is synced once after creation;
+- events are never changed; `snapshot` is derived from them, disposable, and there only to make opening fast;
+- one connection writes; readers open read-only and checkpoint nothing;
+- a journal that is damaged, newer than this program, or holds anything that we did not create is not driven.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import get_args
+
+from flux2batch.engine import records
+from flux2batch.engine.events import Event, RunEvent, ShotEvent
+from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase, advance
+from flux2batch.errors import MachineError
+from flux2batch.money import ZERO, Money, usd
+from flux2batch.planning.shot import ShotId
+
+SCHEMA_VERSION = 1
+_APPLICATION = 0x46324231  # "F2B1"
+_SNAPSHOT_EVERY = 10_000
+
+_SCHEMA = """
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY,
+  at TEXT NOT NULL,
+  shot TEXT,
+  kind TEXT NOT NULL,
+  payload TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_of_shot ON events (shot, seq);
+CREATE TABLE snapshot (
+  shot TEXT PRIMARY KEY,
+  phase TEXT NOT NULL,
+  charged_usd TEXT NOT NULL,
+  at_risk_usd TEXT NOT NULL,
+  paths TEXT NOT NULL,
+  life TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE VIEW takes AS
+  SELECT shot, json_extract(payload, '$.take') AS take, at, json_extract(payload, '$.model') AS model,
+         json_extract(payload, '$.reserve') AS reserve_usd, json_extract(payload, '$.prompt') AS prompt
+  FROM events WHERE kind = 'Intended' ORDER BY seq;
+CREATE VIEW charges AS
+  SELECT shot, at, kind, json_extract(payload, '$.charge.usd') AS usd,
+         json_extract(payload, '$.charge.source') AS source
+  FROM events WHERE json_extract(payload, '$.charge.usd') IS NOT NULL ORDER BY seq;
+CREATE VIEW pictures AS
+  SELECT shot, at, json_extract(payload, '$.path') AS path, json_extract(payload, '$.sha256') AS sha256
+  FROM events WHERE kind = 'Saved' ORDER BY seq;
+CREATE VIEW history AS SELECT seq, at, shot, kind, payload FROM events ORDER BY seq;
+"""
+
+
+class JournalDamaged(MachineError):
+    """The journal cannot be trusted: nothing is sent on its word."""
+
+
+class JournalTooNew(MachineError):
+    """A later version of flux2batch wrote it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the journal."""
+
+    seq: int
+    at: datetime
+    shot: ShotId | None
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a driver needs to know of a shot that has ended."""
+
+    phase: Phase
+    charged: Money
+    at_risk: Money
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where every shot of the run directory stands."""
+
+    open: Mapping[ShotId, Life]  # those that have not ended
+    ended: Mapping[ShotId, Summary]
+    events: int
+
+    @property
+    def committed(self) -> Money:
+        """All that is spent, reserved or in doubt."""
+        open_usd = sum((life.committed for life in self.open.values()), start=ZERO)
+        return Money(sum((one.charged + one.at_risk for one in self.ended.values()), start=open_usd))
+
+
+class Journal:
+    """One run directory's journal. `driving` opens it for writing; the caller holds the directory's lock."""
+
+    def __init__(self, database: sqlite3.Connection, path: Path, *, driving: bool) -> None:
+        self._database = database
+        self._path = path
+        self._driving = driving
+        self._inode = path.stat().st_ino
+        self._dirty: dict[ShotId, Life] = {}
+        self._since_snapshot = 0
+
+    # Opening.
+
+    @classmethod
+    def create(cls, path: Path, *, run_directory_id: str) -> Journal:
+        """A new, empty journal. The folder is there and holds none."""
+        database = _connect(path, mode="rwc")
+        database.execute("PRAGMA journal_mode = WAL")
+        _be_durable(database)
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            for statement in _statements():
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {_APPLICATION}")
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            database.execute("INSERT INTO meta VALUES ('run_directory', ?)", (run_directory_id,))
+        # Without this the file itself may be gone after a power loss, and with it everything that was committed.
+        sync_folder(path.parent)
+        return cls(database, path, driving=True)
+
+    @classmethod
+    def open(cls, path: Path, *, driving: bool) -> Journal:
+        """The journal at `path`, checked. Raises JournalDamaged or JournalTooNew."""
+        if not path.is_file() or path.stat().st_size == 0:
+            raise JournalDamaged(f"{path} is empty. Nothing was sent. See 'flux2batch doctor --recover'.")
+        try:
+            database = _connect(path, mode="rw" if driving else "ro")
+            _inspect(database, path)
+            if driving:
+                _be_durable(database)
+        except sqlite3.DatabaseError as error:
+            raise _damaged(path, str(error)) from error
+        return cls(database, path, driving=driving)
+
+    def close(self) -> None:
+        """Write the snapshot, where this process drives, and close."""
+        with suppress(sqlite3.Error):
+            if self._driving and self._dirty and not self._database.in_transaction:
+                self.write_snapshot()
+        self._database.close()
+
+    # Writing.
+
+    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
+        """Make these facts durable, all or none. When this returns they survive a power loss."""
+        self._still_there()
+        moment = at.isoformat()
+        rows = [(moment, shot, *records.encode(event)) for shot, event in facts]
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany("INSERT INTO events (at, shot, kind, payload) VALUES (?, ?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            raise MachineError(f"The journal {self._path} cannot be written: {error}.") from error
+        self._since_snapshot += len(rows)
+
+    def remember(self, shot: ShotId, life: Life) -> None:
+        """Note what a shot has become, for the next snapshot."""
+        self._dirty[shot] = life
+        if self._since_snapshot >= _SNAPSHOT_EVERY:
+            self.write_snapshot()
+
+    def write_snapshot(self) -> None:
+        """Derive the state of the shots that changed, so that opening need not replay them."""
+        rows = [_snapshot_row(shot, life) for shot, life in self._dirty.items()]
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._database.execute(
+                "INSERT OR REPLACE INTO meta SELECT 'snapshot', CAST(COALESCE(MAX(seq), 0) AS TEXT) FROM events"
+            )
+        self._dirty.clear()
+        self._since_snapshot = 0
+
+    def _still_there(self) -> None:
+        """Writing into a file that somebody deleted would be writing into nothing."""
+        try:
+            same = self._path.stat().st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            raise MachineError(f"The journal {self._path} was removed or replaced while it was in use.")
+
+    # Reading.
+
+    @property
+    def run_directory_id(self) -> str:
+        """The id that this run directory was given when it was made."""
+        return self.meta("run_directory") or ""
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest event."""
+        return int(self._database.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0])
+
+    def meta(self, key: str) -> str | None:
+        """A fact about the run directory as a whole."""
+        row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember a fact about the run directory as a whole."""
+        with self._database:
+            self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def entries(self, *, after: int = 0, shot: ShotId | None = None) -> Iterator[Entry]:
+        """The events in the order in which they happened."""
+        chosen = "WHERE seq > ?" if shot is None else "WHERE seq > ? AND shot = ?"
+        parameters = (after,) if shot is None else (after, shot)
+        rows = self._database.execute(
+            f"SELECT seq, at, shot, kind, payload FROM events {chosen} ORDER BY seq", parameters
+        )
+        try:
+            for seq, at, of, kind, payload in rows:
+                event = records.decode(kind, payload)
+                yield Entry(
+                    seq=seq, at=datetime.fromisoformat(at), shot=None if of is None else ShotId(of), event=event
+                )
+        except (records.UnreadableRecord, ValueError, sqlite3.DatabaseError) as error:
+            raise _damaged(self._path, str(error)) from error
+
+    def life(self, shot: ShotId) -> Life:
+        """All that is known of one shot."""
+        return _fold(self.entries(shot=shot), {}, self._path).get(shot, UNBORN)
+
+    def lives(self) -> Iterator[tuple[ShotId, Life]]:
+        """Every shot with its whole life, by replaying everything: for the ledger and the sheet."""
+        yield from _fold(self.entries(), {}, self._path).items()
+
+    def standing(self, *, with_snapshot: bool = True) -> Standing:
+        """Where every shot stands: the snapshot, and what happened after it."""
+        upto = int(self.meta("snapshot") or 0) if with_snapshot else 0
+        if upto > self.last_seq:
+            raise _damaged(self._path, "its snapshot is newer than its events")
+        ended: dict[ShotId, Summary] = {}
+        lives: dict[ShotId, Life] = {}
+        if upto:
+            names = ", ".join(f"'{phase}'" for phase in ENDED)
+            quiet = f"SELECT shot, phase, charged_usd, at_risk_usd, paths FROM snapshot WHERE phase IN ({names})"
+            for shot, phase, charged, at_risk, paths in self._database.execute(quiet):
+                ended[ShotId(shot)] = Summary(
+                    phase=Phase(phase), charged=usd(charged), at_risk=usd(at_risk), paths=tuple(paths.split("\n"))
+                )
+            for shot, life in self._database.execute(f"SELECT shot, life FROM snapshot WHERE phase NOT IN ({names})"):
+                lives[ShotId(shot)] = _life_of(life, self._path)
+            # Of an ended shot the snapshot keeps only the summary: one that stirred since is replayed on its own.
+            stirred = "SELECT DISTINCT shot FROM events WHERE seq > ? AND shot IS NOT NULL"
+            for (shot,) in self._database.execute(stirred, (upto,)).fetchall():
+                if shot in ended:
+                    before = (entry for entry in self.entries(shot=ShotId(shot)) if entry.seq <= upto)
+                    lives |= _fold(before, {}, self._path)
+        lives = _fold(self.entries(after=upto), lives, self._path)
+        for shot, life in list(lives.items()):
+            ended.pop(shot, None)
+            if life.phase in ENDED:
+                ended[shot] = _summary(life)
+                del lives[shot]
+        return Standing(open=lives, ended=ended, events=self.last_seq)
+
+
+def _fold(entries: Iterable[Entry], lives: dict[ShotId, Life], path: Path) -> dict[ShotId, Life]:
+    for entry in entries:
+        if entry.shot is None or isinstance(entry.event, get_args(RunEvent)):
+            continue
+        assert isinstance(entry.event, get_args(ShotEvent))
+        try:
+            lives[entry.shot] = advance(lives.get(entry.shot, UNBORN), entry.event, at=entry.at)
+        except IllegalEvent as error:
+            raise _damaged(path, f"event {entry.seq}: {error}") from error
+    return lives
+
+
+def _summary(life: Life) -> Summary:
+    return Summary(phase=life.phase, charged=life.charged, at_risk=life.at_risk, paths=_paths(life))
+
+
+def _paths(life: Life) -> tuple[str, ...]:
+    return tuple(saved.path for saved in life.saved)
+
+
+def _snapshot_row(shot: ShotId, life: Life) -> tuple[str, str, str, str, str, str]:
+    # An ended shot's whole life is wanted rarely, and its events have it.
+    ended = life.phase in ENDED
+    plain = "" if ended else json.dumps(records.to_plain(life), ensure_ascii=False, separators=(",", ":"))
+    return shot, life.phase, str(life.charged), str(life.at_risk), "\n".join(_paths(life)), plain
+
+
+def _life_of(written: str, path: Path) -> Life:
+    try:
+        life = records.from_plain(Life, json.loads(written))
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+        raise _damaged(path, "a snapshot that cannot be read") from error
+    assert isinstance(life, Life)
+    return life
+
+
+def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10, check_same_thread=False
+    )
+    # A run directory from someone else may hold views and triggers of their own: they get no functions.
+    database.execute("PRAGMA trusted_schema = OFF")
+    return database
+
+
+def _be_durable(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("PRAGMA fullfsync = 1")
+    database.execute("PRAGMA checkpoint_fullfsync = 1")
+
+
+def _inspect(database: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is not ours, not whole, or not of our time."""
+    application = database.execute("PRAGMA application_id").fetchone()[0]
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if application != _APPLICATION:
+        raise _damaged(path, "it is not a journal of flux2batch")
+    if version > SCHEMA_VERSION:
+        raise JournalTooNew(f"{path} was written by a newer flux2batch (journal version {version}). Install that one.")
+    found = {(row[0], _calm(row[1])) for row in database.execute("SELECT name, sql FROM sqlite_schema WHERE sql > ''")}
+    if found != _expected():
+        raise _damaged(path, "its tables are not those that flux2batch creates")
+    verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise _damaged(path, str(verdict))
+
+
+def _statements() -> list[str]:
+    return [statement.strip() for statement in _SCHEMA.split(";") if statement.strip()]
+
+
+def _expected() -> set[tuple[str, str]]:
+    return {(_calm(statement).split(" ")[2], _calm(statement)) for statement in _statements()}
+
+
+def _calm(sql: str) -> str:
+    return " ".join(sql.split())
+
+
+def _damaged(path: Path, why: str) -> JournalDamaged:
+    return JournalDamaged(f"The journal {path} is damaged: {why}. Nothing was sent. See 'flux2batch doctor --recover'.")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's own entries durable. Windows has no such thing and does not need it."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
