@@ -6,6 +6,22 @@ from flux2batch.reading.codes.code import Code
 
 CODES: tuple[Code, ...] = (
     Code(
+        name="FB001",
+        exit_code=3,
+        title="no such file",
+        cause="The job file that was named does not exist, or its folder does not.",
+        example="flux2batch validate jobs.yml",
+        fix="Name the file as it is written on disk, capitals included: flux2batch validate job.yml",
+    ),
+    Code(
+        name="FB002",
+        exit_code=3,
+        title="not a readable file",
+        cause="What was named is a folder, a pipe or a device, or the system does not let you read it.",
+        example="flux2batch validate jobs/",
+        fix="Name a file inside the folder, or give yourself the right to read it: chmod u+r job.yaml",
+    ),
+    Code(
         name="FB020",
         exit_code=2,
         title="configuration cannot be read",
