@@ -21,8 +21,8 @@ from flux2batch.planning import globs
 from flux2batch.planning.directories import Directory, directory, is_file
 from flux2batch.reading.job import Job
 
-MAX_BYTES = 50 * 1024 * 1024
-"""Nothing larger is read: the most generous service takes pictures up to this; each model's own limit is lower."""
+MAX_BYTES = 20_000_000
+"""Nothing larger is read unless the caller says so: it is what the services take as a picture, and much for a table."""
 
 MAX_MATCHES = 500
 """Of one glob."""
@@ -82,12 +82,20 @@ class JobFolder:
     def open(self, path: str, *, max_bytes: int = MAX_BYTES) -> OpenFile | Fault:
         """The file at a path of the job, read in whole."""
         try:
-            spot = self._locate(path)
-            with _walk(spot) as parent:
-                content = _read(parent, spot, max_bytes)
+            return _opened(self._locate(path), max_bytes)
         except _Refusal as refusal:
             return refusal.fault
-        return OpenFile(path=spot.shown, absolute=str(spot.base.joinpath(*spot.parts)), content=content)
+
+    def reopen(self, absolute: str) -> OpenFile | Fault:
+        """A file that was opened before, by the absolute path that was answered then. It is looked at as if new."""
+        where = Path(os.path.normpath(absolute))
+        base = next((base for base in (self.root, *self.allowed) if where.is_relative_to(base)), None)
+        if base is None:
+            return Fault(code="FB702", message=f"'{absolute}' is outside the job's folder {self.root}", help=None)
+        try:
+            return _opened(_Spot(base=base, parts=where.relative_to(base).parts, shown=absolute), MAX_BYTES)
+        except _Refusal as refusal:
+            return refusal.fault
 
     def glob(self, pattern: str, max: int | None = None) -> tuple[str, ...] | Fault:
         """The files that match, in the order of their names, the first `max` of them; none is a fault.
@@ -193,6 +201,12 @@ def _means_something_else_on_windows(path: str) -> bool:
     """Devices, streams of a file, and names whose last dot or space the system drops."""
     names = [name for name in path.split("/") if name not in ("", ".", "..")]
     return any(":" in name or name != name.rstrip(". ") or name.split(".")[0].lower() in _DEVICES for name in names)
+
+
+def _opened(spot: _Spot, max_bytes: int) -> OpenFile:
+    with _walk(spot) as parent:
+        content = _read(parent, spot, max_bytes)
+    return OpenFile(path=spot.shown, absolute=str(spot.base.joinpath(*spot.parts)), content=content)
 
 
 @contextmanager
@@ -332,7 +346,12 @@ def _nearest(here: Directory, name: str) -> str | None:
                 return None
     except OSError:
         return None
-    return closest(name, sorted(neighbours))
+    # Stems are compared: with ".png" on both sides any two short names would look alike.
+    wanted = Path(name)
+    stems = {Path(neighbour).stem: neighbour for neighbour in sorted(neighbours)}
+    of_the_kind = {stem: neighbour for stem, neighbour in stems.items() if Path(neighbour).suffix == wanted.suffix}
+    stem = closest(wanted.stem, of_the_kind) or closest(wanted.stem, stems)
+    return of_the_kind.get(stem, stems[stem]) if stem else None
 
 
 def _upto(spot: _Spot, depth: int) -> str:
