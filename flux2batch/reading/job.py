@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
 
-from flux2batch.money import Money
+from flux2batch.money import Money, usd
 from flux2batch.reading.document import Document
-from flux2batch.reading.problems import Steps
+from flux2batch.reading.problems import Note, Problem, Steps, error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,3 +140,144 @@ class Job:
     run: RunOptions
     output: Output
     sheet: Mapping[str, Any]
+
+
+def job_of(document: Document, *, file: Path | None, folder: Path, root: Path, allowed: Iterable[Path] = ()) -> Job:
+    """The job in a document whose shape was checked and found right."""
+    from flux2batch.reading.schema import with_defaults
+
+    data = with_defaults(document.data)
+    return Job(
+        document=document,
+        file=file,
+        folder=folder,
+        root=root,
+        allowed=tuple(allowed),
+        name=data.get("name") or _name_of(file),
+        description=data.get("description"),
+        tags=tuple(data["tags"]),
+        model=data["model"],
+        prompt=data.get("prompt"),
+        params=data["params"],
+        variables=data["vars"],
+        data=tuple(_table(name, written) for name, written in data["data"].items()),
+        references=tuple(_reference(name, written) for name, written in data["references"].items()),
+        sweep=_axes(data["sweep"], ("sweep",)),
+        zips=tuple(_axes(group, ("zip", index)) for index, group in enumerate(data["zip"])),
+        draws=_axes(data["draw"], ("draw",)),
+        exclude=tuple(_rule(rule, ("exclude", index)) for index, rule in enumerate(data["exclude"])),
+        include=tuple(
+            Inclusion(coordinates=point, steps=("include", index)) for index, point in enumerate(data["include"])
+        ),
+        override=tuple(_override(entry, ("override", index)) for index, entry in enumerate(data["override"])),
+        repeat=_repeat(data["repeat"]),
+        equal=data["equal"],
+        budget=Budget(max_usd=_amount(document, data, "max_usd"), warn_usd=_amount(document, data, "warn_usd")),
+        run=RunOptions(
+            concurrency=None if data["run"]["concurrency"] == "auto" else data["run"]["concurrency"],
+            timeout_s=_seconds(data["run"]["timeout"]),
+            order=data["run"]["order"],
+        ),
+        output=Output(
+            path=data["output"].get("path"), metadata=data["output"]["metadata"], sidecar=data["output"]["sidecar"]
+        ),
+        sheet=data["sheet"],
+    )
+
+
+def jobs_of_one_name(jobs: Iterable[Job]) -> tuple[Problem, ...]:
+    """A problem for every job whose run directory would be that of an earlier one: same folder, same name."""
+    return tuple(_of_one_name(jobs))
+
+
+def _of_one_name(jobs: Iterable[Job]) -> Iterator[Problem]:
+    first: dict[tuple[Path, str], Job] = {}
+    for job in jobs:
+        # Folders that tell capitals apart may be carried to one that does not.
+        earlier = first.setdefault((job.folder, job.name.casefold()), job)
+        if earlier is job or (job.file is not None and earlier.file == job.file):
+            continue
+        steps = ("name",) if "name" in job.document.data else ()
+        yield error(
+            "FB211",
+            f"two jobs of this folder are called '{job.name}', so their pictures would go to one run directory",
+            where=job.document.place(("name",)),
+            steps=steps,
+            help="give one of them another name",
+            notes=(Note(text=f"first in {earlier.document.name}", where=earlier.document.place(("name",))),),
+        )
+
+
+def _name_of(file: Path | None) -> str:
+    """A job without a name is called after its file, less what no folder can be called."""
+    stem = "job" if file is None else re.sub(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]', "-", file.stem)
+    return stem.lstrip(" .-")[:100] or "job"
+
+
+def _axes(written: Mapping[str, Any], steps: Steps) -> tuple[AxisSource, ...]:
+    return tuple(AxisSource(name=name, written=axis, steps=(*steps, name)) for name, axis in written.items())
+
+
+def _table(name: str, written: Mapping[str, Any]) -> TableSource:
+    key = written.get("key", ())
+    return TableSource(
+        name=name,
+        file=written.get("file"),
+        picks=written.get("picks"),
+        key=(key,) if isinstance(key, str) else tuple(key),
+        rows=written.get("rows"),
+        steps=("data", name),
+    )
+
+
+def _reference(name: str, written: str | Mapping[str, Any]) -> ReferenceSource:
+    source: Mapping[str, Any] = {"path": written, "optional": False} if isinstance(written, str) else written
+    collage = source.get("collage")
+    return ReferenceSource(
+        name=name,
+        path=source.get("path"),
+        glob=source.get("glob"),
+        max=source.get("max"),
+        color=source.get("color"),
+        collage=tuple(collage) if isinstance(collage, list) else collage,
+        optional=source["optional"],
+        steps=("references", name),
+    )
+
+
+def _rule(written: Mapping[str, Any], steps: Steps) -> Rule:
+    match = {axis: value for axis, value in written.items() if axis != "where"}
+    return Rule(match=match, where=written.get("where"), steps=steps)
+
+
+def _override(written: Mapping[str, Any], steps: Steps) -> Override:
+    return Override(
+        rule=_rule(written["match"], (*steps, "match")),
+        set=written.get("set", {}),
+        repeat=_repeat(written["repeat"]) if "repeat" in written else None,
+        steps=steps,
+    )
+
+
+def _repeat(written: int | Mapping[str, Any]) -> Repeat:
+    if isinstance(written, int):
+        return Repeat(count=written, same_seed=False)
+    return Repeat(count=written["count"], same_seed=written.get("seed") == "same")
+
+
+def _amount(document: Document, data: Mapping[str, Any], key: str) -> Money | None:
+    """The sum exactly as it was written: 8.10 has no last digit as a float."""
+    value = data["budget"].get(key)
+    if value is None:
+        return None
+    try:
+        return usd(Decimal(document.written(("budget", key)) or str(value)))
+    except InvalidOperation:  # 0x10 is a number of YAML and none of Decimal
+        return usd(Decimal(str(value)))
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(duration: str) -> Decimal:
+    return Decimal(duration[:-1]) * _SECONDS[duration[-1]]
