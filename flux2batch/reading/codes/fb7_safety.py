@@ -50,4 +50,13 @@ CODES: tuple[Code, ...] = (
         example="base_url: https://api.eu.bfl.ai",
         fix='In your own config.toml (`flux2batch config` says where it is):\n[service.bfl]\nbase_url = "https://api.eu.bfl.ai"',
     ),
+    Code(
+        name="FB706",
+        exit_code=4,
+        title="a template reaches for the inside of the program",
+        cause="A template asks for something that no job needs and that attacks on templates begin with: a name such as "
+        "__class__, the filter attr, a call of format, or one of the objects of the template engine itself.",
+        example="prompt: \"{{ ''.__class__ }}\"",
+        fix="Remove it, and ask where the job file comes from.",
+    ),
 )

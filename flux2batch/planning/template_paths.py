@@ -1,0 +1,58 @@
+"""Turn any text into one name of a path that is safe on every system."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_BYTES = 80
+
+# Separators and what shells, Windows and URLs give a meaning; white space of any kind becomes one space.
+_MEANS_SOMETHING = re.compile(r"[/\\:*?\"<>|]+")
+_SPACE = re.compile(r"\s+")
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"} | {f"{d}{n}" for d in ("com", "lpt") for n in "0123456789¹²³"}
+)
+
+
+def safe_component(text: str) -> str:
+    """The text as one file or folder name: `bfl/flux-2-pro` is `bfl-flux-2-pro`. Letters of every script stay."""
+    if _is_plain(text):
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    spaced = _SPACE.sub(" ", composed)
+    kept = "".join(character for character in spaced if _stays(character))
+    name = _cut(_MEANS_SOMETHING.sub("-", kept).lstrip(" .-~")).rstrip(" .")
+    if not name:
+        return "_"
+    return f"{name}_" if _is_device(name) else name
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{4,63}")
+"""Safe as it is, and too long for a device: most values of most jobs."""
+
+
+def _is_plain(text: str) -> bool:
+    return _PLAIN.fullmatch(text) is not None and not _is_device(text)
+
+
+def _stays(character: str) -> bool:
+    # Cc, Cf (bidi, zero width), Cs (lone surrogates), Co and Cn, and the separators of lines and paragraphs.
+    # The two joiners shape letters of Persian and of Indian scripts.
+    category = unicodedata.category(character)
+    return character in "\u200c\u200d" or not (category[0] == "C" or category in ("Zl", "Zp"))
+
+
+def _is_device(name: str) -> bool:
+    return name.split(".")[0].rstrip(" ").lower() in _DEVICES
+
+
+def _cut(name: str) -> str:
+    """The beginning that fits into the bytes, ending between two letters and not inside one."""
+    raw = name.encode()
+    if len(raw) <= MAX_BYTES:
+        return name
+    short = raw[:MAX_BYTES].decode(errors="ignore")
+    while short and unicodedata.combining(name[len(short)]):
+        name, short = name[: len(short)], short[:-1]
+    return short
