@@ -131,7 +131,7 @@ def read_file(path: Path, *, named_by: str | None) -> tuple[dict[str, Written], 
         return {}, [_unreadable(path, (refused.strerror or "cannot be read").lower(), None)]
     try:
         data = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError) as broken:
+    except (ValueError, RecursionError) as broken:  # TOMLDecodeError is a ValueError, and so is an endless number
         return {}, [_not_toml(path, text, str(broken))]
     return _settings(path, data, _places(text, str(path)))
 
@@ -229,7 +229,8 @@ def _places(text: str, file: str) -> dict[Steps, Place]:
         header, key = _HEADER.fullmatch(line), _KEY.match(line)
         if header:
             section = _parts(header[1])
-            places.setdefault(section, _place(file, number, line, header.start(1), header.end(1)))
+            for length in range(1, len(section) + 1):  # [service.bfl] opens `service` as well
+                places.setdefault(section[:length], _place(file, number, line, header.start(1), header.end(1)))
         elif key:
             steps = (*section, *_parts(key[1]))
             places.setdefault(steps, _place(file, number, line, key.start(1), key.end(1)))

@@ -119,10 +119,12 @@ def _lines_of(file: Path) -> list[str]:
         handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return []
-    with os.fdopen(handle, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             return []
-        return opened.read(_MOST_BYTES).decode("utf-8-sig", errors="replace").splitlines()
+        return os.read(handle, _MOST_BYTES).decode("utf-8-sig", errors="replace").splitlines()
+    finally:
+        os.close(handle)
 
 
 def _value(written: str) -> str:
