@@ -349,9 +349,11 @@ def _nearest(here: Directory, name: str) -> str | None:
     # Stems are compared: with ".png" on both sides any two short names would look alike.
     wanted = Path(name)
     stems = {Path(neighbour).stem: neighbour for neighbour in sorted(neighbours)}
-    of_the_kind = {stem: neighbour for stem, neighbour in stems.items() if Path(neighbour).suffix == wanted.suffix}
-    stem = closest(wanted.stem, of_the_kind) or closest(wanted.stem, stems)
-    return of_the_kind.get(stem, stems[stem]) if stem else None
+    same_kind = {Path(one).stem: one for one in sorted(neighbours) if Path(one).suffix == wanted.suffix}
+    if stem := closest(wanted.stem, same_kind):
+        return same_kind[stem]
+    stem = closest(wanted.stem, stems)
+    return stems[stem] if stem else None
 
 
 def _upto(spot: _Spot, depth: int) -> str:

@@ -31,7 +31,9 @@ def plain(picture: Stripped, *, at_least: tuple[int, int] | None = None) -> Imag
         if at_least is not None:
             image.draft(image.mode, at_least)
         image.load()
-        return _upright(_in_srgb(_eight_bits(image), picture.profile), picture.orientation)
+        pixels = _upright(_in_srgb(_eight_bits(image), picture.profile), picture.orientation)
+    pixels.info.clear()  # Pillow would write the profile that it remembers there into whatever is saved from it
+    return pixels
 
 
 def encode(image: Image.Image, *, lossy: bool) -> tuple[bytes, str]:

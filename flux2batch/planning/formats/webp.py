@@ -8,6 +8,7 @@ from flux2batch.planning.formats.exif import orientation
 from flux2batch.planning.formats.stripped import COPY, MAX_PROFILE_BYTES, Flaw, Stripped, animated, cut_off, damaged
 
 _ANIMATED, _ALPHA = 0x02, 0x10
+_FRAMES = frozenset({b"ANIM", b"ANMF"})
 _MAX_CHUNKS = 10_000
 
 
@@ -17,7 +18,7 @@ def strip(content: bytes) -> Stripped | Flaw:
     if isinstance(chunks, Flaw):
         return chunks
     extended = chunks.get(b"VP8X", b"")
-    if b"ANIM" in chunks or b"ANMF" in chunks or (extended and extended[0] & _ANIMATED):
+    if _FRAMES & chunks.keys() or (extended and extended[0] & _ANIMATED):
         return animated("WebP")
 
     frame = _lossless(chunks) or _lossy(chunks)
@@ -57,6 +58,8 @@ def _chunks(content: bytes) -> dict[bytes, bytes] | Flaw:
         if position + 8 + length > end:
             return cut_off(content)
         chunks.setdefault(kind, content[position + 8 : position + 8 + length])
+        if kind in _FRAMES:
+            return chunks  # however many follow: it is not taken
         position += 8 + length + length % 2
     return damaged(position, "it has too many chunks")
 
