@@ -19,3 +19,9 @@ def read_text(name: str) -> str:
     """The text of a shipped file, such as "schemas/job.schema.json"."""
     top, _, rest = name.partition("/")
     return (folder(top) / rest).read_text(encoding="utf-8")
+
+
+def read_bytes(name: str) -> bytes:
+    """The bytes of a shipped file, such as "templates/init/refs/boat.png"."""
+    top, _, rest = name.partition("/")
+    return (folder(top) / rest).read_bytes()

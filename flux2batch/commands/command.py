@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import click
 
-from flux2batch.commands.console import Choice, choose_colour
+from flux2batch.commands.console import Choice, choose_colour, choose_format, fail
+from flux2batch.errors import InvalidInput
 from flux2batch.reading.rendering import FORMATS
 
 CONTEXT: dict[str, Any] = {
@@ -25,6 +26,12 @@ class Command(click.Command):
         self.examples = tuple(examples)
         self.params.append(_colour_option())
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as fault:
+            fail(fault.problems)
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, self.examples)
         super().format_help(ctx, formatter)
@@ -38,7 +45,9 @@ def write_examples(formatter: click.HelpFormatter, examples: Sequence[tuple[str,
     formatter.write("\n")
 
 
-def command(name: str, *, summary: str, examples: Sequence[tuple[str, str]]) -> Callable[[Callable[..., Any]], Command]:
+def as_command(
+    name: str, *, summary: str, examples: Sequence[tuple[str, str]]
+) -> Callable[[Callable[..., Any]], Command]:
     """Make a function a command; its docstring is the long text of the help, `summary` its line in the overview."""
     return click.command(
         name,
@@ -56,6 +65,7 @@ def format_option(function: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(FORMATS),
         default="text",
         show_default=True,
+        callback=choose_format,
         help="How problems are shown.",
     )(function)
 

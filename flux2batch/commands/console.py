@@ -35,7 +35,9 @@ _SGR: Mapping[Style, str] = {
     "cyan": "36",
 }
 _WIDTH_IN_A_PIPE = 140
-_COLOUR = "flux2batch.color"  # where the choice of --color waits in click's context
+# Where the choices of the command line wait in click's context:
+_COLOUR = "flux2batch.color"
+_FORMAT = "flux2batch.format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Console:
     stderr: TextIO
     environ: Mapping[str, str]
     choice: Choice
+    format: Format  # of problems
 
     @property
     def width(self) -> int:
@@ -120,13 +123,13 @@ class Console:
         for line in lines:
             self.say(*line)
 
-    def show_problems(self, problems: Sequence[Problem], format: Format, *, as_answer: bool = False) -> None:
-        """The problems in the form asked for: on stdout where they are the answer and a program reads it."""
+    def show_problems(self, problems: Sequence[Problem], *, as_answer: bool = False) -> None:
+        """The problems as --format asks: on stdout where they are the answer and a program reads it."""
         from flux2batch.reading.rendering import FOR_MACHINES, render
 
-        stream = self.stdout if as_answer and format in FOR_MACHINES else self.stderr
+        stream = self.stdout if as_answer and self.format in FOR_MACHINES else self.stderr
         colour = colour_wanted(stream, self.environ, self.choice)
-        stream.write(render(problems, format=format, colour=colour, width=width_of(stream, self.environ)))
+        stream.write(render(problems, format=self.format, colour=colour, width=width_of(stream, self.environ)))
 
     def _write(self, stream: TextIO, parts: Iterable[Part]) -> None:
         colour = colour_wanted(stream, self.environ, self.choice)
@@ -141,10 +144,16 @@ def _drawn(part: Part, colour: bool) -> str:
 
 
 def this_console() -> Console:
-    """The console of the command that is running, with its choice of --color."""
+    """The console of the command that is running, with its choices of --color and --format."""
     context = click.get_current_context(silent=True)
-    choice: Choice = context.meta.get(_COLOUR, "auto") if context else "auto"
-    return Console(stdout=sys.stdout, stderr=sys.stderr, environ=os.environ, choice=choice)
+    chosen = context.meta if context else {}
+    return Console(
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        environ=os.environ,
+        choice=chosen.get(_COLOUR, "auto"),
+        format=chosen.get(_FORMAT, "text"),
+    )
 
 
 def choose_colour(context: click.Context, _option: click.Parameter, value: Choice | None) -> None:
@@ -153,14 +162,20 @@ def choose_colour(context: click.Context, _option: click.Parameter, value: Choic
         context.meta[_COLOUR] = value
 
 
+def choose_format(context: click.Context, _option: click.Parameter, value: Format) -> Format:
+    """The callback of --format: problems that end the command anywhere take this form."""
+    context.meta[_FORMAT] = value
+    return value
+
+
 # Ends
 
 
-def fail(problems: Sequence[Problem], format: Format = "text", *, strict: bool = False) -> NoReturn:
-    """Show the problems and end the command with the exit code they ask for."""
+def fail(problems: Sequence[Problem], *, strict: bool = False) -> NoReturn:
+    """Show the problems, as --format asks, and end the command with the exit code they ask for."""
     from flux2batch.reading.problems import exit_code
 
-    this_console().show_problems(problems, format, as_answer=True)
+    this_console().show_problems(problems, as_answer=True)
     raise click.exceptions.Exit(exit_code(problems, strict=strict))
 
 

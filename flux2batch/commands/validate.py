@@ -1,0 +1,116 @@
+"""`flux2batch validate`: every problem of job files and of what they name, before anything costs money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from flux2batch.commands.command import as_command, format_option
+from flux2batch.commands.console import Part, counted, styled, this_console
+from flux2batch.reading.job import Job
+from flux2batch.reading.load import load_job
+from flux2batch.reading.problems import Note, Problem, error, exit_code, has_errors
+from flux2batch.reading.rendering import FOR_MACHINES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What checking one file found; `job` is None where it could not be read."""
+
+    name: str
+    job: Job | None
+    problems: tuple[Problem, ...]
+
+
+@as_command(
+    "validate",
+    summary="Check job files and everything they name.",
+    examples=[
+        ("flux2batch validate job.yaml", "Check a job, its data, templates, references and every shot"),
+        ("flux2batch validate jobs/*.yaml --format github", "In CI: problems appear in the pull request"),
+    ],
+)
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Warnings are errors.")
+@click.option("--set", "sets", metavar="PATH=YAML", multiple=True, help="Another value for this call; repeatable.")
+@click.option(
+    "--allow-path",
+    "allow_paths",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="References and data may come from here as well; repeatable.",
+)
+@format_option
+def command(
+    files: tuple[Path, ...],
+    strict: bool,
+    sets: tuple[str, ...],
+    allow_paths: tuple[Path, ...],
+    format: str,
+) -> None:
+    """Check job files: the file itself, its data, templates and references, and every shot that comes out of it.
+
+    All problems are shown at once, each with its place. Nothing is sent, no key is needed, and prices play no part.
+    """
+    checked = [_check(file, sets=sets, allow_paths=allow_paths) for file in dict.fromkeys(files)]
+    problems = [problem for each in checked for problem in each.problems] + _same_names(checked)
+
+    console = this_console()
+    if format not in FOR_MACHINES:
+        for each in checked:
+            if each.job and not has_errors(each.problems, strict=strict):
+                console.print(styled("ok", "green"), f"  {each.name}  ", styled(_counts(each.job), "dim"))
+    console.show_problems(problems, as_answer=True)
+    if format == "text" and problems:
+        console.say()
+        console.say(*_summary(problems))
+    raise click.exceptions.Exit(exit_code(problems, strict=strict))
+
+
+def _check(file: Path, *, sets: Sequence[str], allow_paths: Sequence[Path]) -> Checked:
+    job, problems = load_job(file, allow_paths=allow_paths, sets=sets)
+    return Checked(name=str(file), job=job, problems=problems)
+
+
+def _same_names(checked: Sequence[Checked]) -> list[Problem]:
+    """Two jobs of one folder with one name would share a run directory."""
+    first_of: dict[tuple[Path, str], Checked] = {}
+    problems = []
+    for each in checked:
+        if each.job is None:
+            continue
+        first = first_of.setdefault((each.job.folder, each.job.name), each)
+        if first is each or first.job is None:
+            continue
+        problems.append(
+            error(
+                "FB211",
+                f"another job of this folder is called '{each.job.name}' as well",
+                where=each.job.document.place(("name",)),
+                steps=("name",),
+                help="give one of them another name: their pictures would share a run directory",
+                notes=[Note(text=f"the first is {first.name}", where=first.job.document.place(("name",)))],
+            )
+        )
+    return problems
+
+
+def _counts(job: Job) -> str:
+    axes = len(job.sweep) + sum(len(group) for group in job.zips) + len(job.draws)
+    counts = [job.model]
+    counts += [counted(axes, "axis", "axes")] if axes else []
+    counts += [counted(len(job.references), "reference")] if job.references else []
+    return ", ".join(counts)
+
+
+def _summary(problems: Sequence[Problem]) -> list[Part]:
+    errors = sum(problem.severity == "error" for problem in problems)
+    counts = [counted(errors, "error")] if errors else []
+    counts += [counted(len(problems) - errors, "warning")] if len(problems) > errors else []
+    files = len({problem.where.file for problem in problems if problem.where})
+    place = f" in {counted(files, 'file')}" if files > 1 else ""
+    return [styled(f"{', '.join(counts)}{place}", "bold"), f"; `flux2batch explain {problems[0].code}` says more"]
