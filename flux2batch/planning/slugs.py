@@ -12,7 +12,7 @@ _JOINS = re.compile(r"[\W_]+")
 
 
 def slug(text: str) -> str:
-    """Letters and digits of every script, `.` and `-`, at most 40: with four of the hash at the end where it was cut."""
+    """Letters and digits of every script, `.` and `-`, at most 40; where it was cut, four of the hash end it."""
     composed = unicodedata.normalize("NFC", text)
     kept = "".join(c if _stays(c) else "-" for c in composed).lower()
     short = re.sub("-{2,}", "-", kept).strip("-.")

@@ -94,6 +94,7 @@ class Compiler:
         """Compile what the tags of this text name."""
         names: set[str] = set()
         for node in syntax.tree.find_all((nodes.Include, nodes.Import, nodes.FromImport)):
+            assert isinstance(node, nodes.Include | nodes.Import | nodes.FromImport)
             assert isinstance(node.template, nodes.Const)
             name = str(node.template.value)
             where = syntax.tokens.word(name, *syntax.tokens.tag(node.lineno - 1)) or span_of(node, syntax.tokens)

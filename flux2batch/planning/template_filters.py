@@ -98,9 +98,9 @@ def _default(value: Any, default: Any = "", boolean: bool = False) -> Any:
 
 def _join(value: Any, between: Any = "", attribute: str | None = None) -> str:
     parts = [to_text(_field(item, attribute)) for item in _items(value, "join")]
-    between = to_text(between)
-    check_size(sum(map(len, parts)) + len(between) * max(0, len(parts) - 1))
-    return between.join(parts)
+    glue: str = to_text(between)
+    check_size(sum(map(len, parts)) + len(glue) * max(0, len(parts) - 1))
+    return glue.join(parts)
 
 
 def _first(value: Any) -> Any:
@@ -228,14 +228,15 @@ def _for_json(value: Any, depth: int) -> Any:
 
 
 def _truncate(value: Any, length: int = 255, killwords: bool = False, end: Any = "…", leeway: int = 0) -> str:
-    text, end = _text(value, "truncate"), to_text(end)
+    text: str = _text(value, "truncate")
+    ellipsis: str = to_text(end)
     length, leeway = _width(length, "truncate"), _width(leeway, "truncate")
-    if length < len(end):
-        refuse("FB305", f"'truncate' to {length} characters has no room for '{end}'")
+    if length < len(ellipsis):
+        refuse("FB305", f"'truncate' to {length} characters has no room for '{ellipsis}'")
     if len(text) <= length + leeway:
         return text
-    kept = text[: length - len(end)]
-    return (kept if killwords else kept.rsplit(" ", 1)[0]) + end
+    kept = text[: length - len(ellipsis)]
+    return (kept if killwords else kept.rsplit(" ", 1)[0]) + ellipsis
 
 
 def _slug(value: Any) -> str:

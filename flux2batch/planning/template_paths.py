@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_BYTES = 80
 
@@ -15,10 +16,9 @@ _DEVICES = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)  # a job has few values and many paths
 def safe_component(text: str) -> str:
     """The text as one file or folder name: `bfl/flux-2-pro` is `bfl-flux-2-pro`. Letters of every script stay."""
-    if _is_plain(text):
-        return text
     composed = unicodedata.normalize("NFC", text)
     spaced = _SPACE.sub(" ", composed)
     kept = "".join(character for character in spaced if _stays(character))
@@ -26,14 +26,6 @@ def safe_component(text: str) -> str:
     if not name:
         return "_"
     return f"{name}_" if _is_device(name) else name
-
-
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{4,63}")
-"""Safe as it is, and too long for a device: most values of most jobs."""
-
-
-def _is_plain(text: str) -> bool:
-    return _PLAIN.fullmatch(text) is not None and not _is_device(text)
 
 
 def _stays(character: str) -> bool:

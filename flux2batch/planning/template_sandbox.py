@@ -14,8 +14,8 @@ from jinja2.environment import TemplateModule
 from jinja2.exceptions import UndefinedError
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext, Macro
-from jinja2.runtime import missing as _missing
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing as _missing
 
 from flux2batch.planning.template_comparisons import COMPARISONS
 from flux2batch.planning.template_faults import Refusal, refuse
@@ -50,14 +50,19 @@ class Absent(StrictUndefined):
             if name
             else Refusal("FB301", hint or "not defined")
         )
-        super().__init__(hint, obj, name, lambda _: reason)
+        super().__init__(hint, obj, name)
+        self._raise(reason)
 
     @classmethod
     def because(cls, reason: Refusal) -> Absent:
         """Something that is not there for this reason."""
         absent = cls()
-        absent._undefined_exception = lambda _: reason  # type: ignore[assignment]  # jinja calls whatever it finds
+        absent._raise(reason)
         return absent
+
+    def _raise(self, reason: Refusal) -> None:
+        # Jinja calls this with its own message to make the exception.
+        self._undefined_exception = lambda _: reason  # type: ignore[assignment]
 
 
 class JobContext(Context):
@@ -121,7 +126,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
         """`obj[argument]`"""
         return _item(obj, argument)
 
-    def call(self, context: Context, obj: Any, *args: Any, **named: Any) -> Any:  # type: ignore[override]  # noqa: ARG002
+    def call(self, context: Context, obj: Any, *args: Any, **named: Any) -> Any:  # noqa: ARG002
         """A macro, `ref` or `refs`: the syntax tree holds no other call."""
         named.pop("_loop_vars", None)
         named.pop("_block_vars", None)
@@ -158,7 +163,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
         return self.unop_table[operator](number(arg, operator))
 
     @staticmethod
-    def concat(parts: Iterable[str]) -> str:  # type: ignore[override]  # jinja's is the same, without the bound
+    def concat(parts: Iterable[str]) -> str:
         """The text of a macro."""
         parts = list(parts)
         size = sum(map(len, parts))

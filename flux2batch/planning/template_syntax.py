@@ -226,7 +226,7 @@ class _Check:
                 self._macros.add(node.name)
             elif isinstance(node, nodes.Import):
                 self._modules.add(node.target)
-            else:
+            elif isinstance(node, nodes.FromImport):
                 self._macros.update(_imported(node).values())
 
     def visit(self, node: nodes.Node, *, depth: int, loops: int) -> None:
@@ -292,7 +292,7 @@ class _Check:
             self._raise("FB304", "'*' and '**' before an argument cannot be used in job templates", node)
         signature = inspect.signature(function)
         try:
-            signature.bind(None, *node.args, **{keyword.key: keyword.value for keyword in node.kwargs})
+            signature.bind(None, *node.args, **_named(node))
         except TypeError:
             takes = ", ".join(list(signature.parameters)[1:]) or "nothing in brackets"
             self._raise("FB303", f"wrong arguments for the {what} '{node.name}'", node, f"it takes: {takes}")
@@ -330,8 +330,10 @@ class _Check:
             return
         self._public(callee.attr, callee)
         # What holds a probe may be hidden in what it is called on: {{ x.__class__.mro() }}.
-        for inner in callee.find_all((nodes.Getattr, nodes.Name)):
-            self._public(inner.attr if isinstance(inner, nodes.Getattr) else inner.name, inner)
+        for field in callee.find_all(nodes.Getattr):
+            self._public(field.attr, field)
+        for name in callee.find_all(nodes.Name):
+            self._public(name.name, name)
         if callee.attr in _PROBES:
             self._raise("FB706", f"calling '{callee.attr}' reaches for the inside of the program", callee)
         help = f"write it as a filter: | {callee.attr}" if callee.attr in FILTERS else "only ref, refs and macros can"
@@ -404,11 +406,13 @@ def span_of(node: nodes.Node, tokens: Tokens) -> tuple[int, int]:
     return piece.start, piece.end
 
 
+def _named(node: nodes.Filter | nodes.Test) -> dict[str, Any]:
+    return {keyword.key: keyword.value for keyword in node.kwargs}  # type: ignore[misc]  # jinja says Expr: a Keyword
+
+
 def _imported(node: nodes.FromImport) -> dict[str, str]:
     """The macro's name in its file and the name that it has here."""
-    return {name: name for name in node.names if isinstance(name, str)} | dict(
-        pair for pair in node.names if not isinstance(pair, str)
-    )
+    return dict((name, name) if isinstance(name, str) else name for name in node.names)
 
 
 class _Rewriting(NodeTransformer):
@@ -416,7 +420,8 @@ class _Rewriting(NodeTransformer):
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Expr:
         self.generic_visit(node)
-        left, whole = node.expr, None
+        left = node.expr
+        whole: nodes.Expr | None = None
         for operand in node.ops:
             link = _function(f"_{operand.op}", left, [operand.expr], node)
             whole = link if whole is None else nodes.And(whole, link, lineno=node.lineno)
@@ -449,7 +454,8 @@ class _Rewriting(NodeTransformer):
         return node
 
 
-def _function(name: str, first: nodes.Expr, rest: list[nodes.Expr], node: nodes.Node) -> nodes.Filter:
+def _function(name: str, first: nodes.Node, rest: list[nodes.Expr], node: nodes.Node) -> nodes.Filter:
+    assert isinstance(first, nodes.Expr)
     return nodes.Filter(first, name, rest, [], None, None, lineno=node.lineno)
 
 

@@ -14,7 +14,7 @@ class ValueObject:
     """A value of an axis as templates see it.
 
     `{{ light }}` gives `text`; its fields are the columns of a row or the keys of an object, and where these have none of
-    the name, `.id`, `.label` and `.value`. It compares by `value`, and by its id where the value is a row or a list.
+    the name, `.id`, `.label` and `.value`. It compares by `value`, and by its id where that is a row or a list.
     """
 
     id: str

@@ -54,8 +54,9 @@ CODES: tuple[Code, ...] = (
         name="FB706",
         exit_code=4,
         title="a template reaches for the inside of the program",
-        cause="A template asks for something that no job needs and that attacks on templates begin with: a name such as "
-        "__class__, the filter attr, a call of format, or one of the objects of the template engine itself.",
+        cause="A template asks for something that no job needs and that attacks on templates begin with: a name "
+        "such as __class__, the filter attr, a call of format, or one of the objects of the template engine "
+        "itself.",
         example="prompt: \"{{ ''.__class__ }}\"",
         fix="Remove it, and ask where the job file comes from.",
     ),
