@@ -13,7 +13,7 @@ from flux2batch.planning import directories, globs
 from flux2batch.planning.folder import Fault, JobFolder, OpenFile
 
 
-@pytest.fixture(params=["openat", "by path"])
+@pytest.fixture(autouse=True, params=["openat", "by path"])
 def system(request, monkeypatch):
     """Both ways of walking: with openat, and the careful one for systems without it."""
     if request.param == "by path":
@@ -21,7 +21,7 @@ def system(request, monkeypatch):
 
 
 @pytest.fixture
-def root(tmp_path, system) -> Path:
+def root(tmp_path) -> Path:
     root = tmp_path / "jobs"
     (root / "refs" / "deep").mkdir(parents=True)
     (root / "refs" / "face.png").write_bytes(b"face")
