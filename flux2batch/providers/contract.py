@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from flux2batch.engine.events import Downloaded, NotSent, Polled, Submitted, Ticket
 from flux2batch.money import Money
+from flux2batch.planning.picture import Picture as Picture
 from flux2batch.planning.shot import Shot
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A reference ready to be sent: encoded bytes, or a URL that is handed on as text. Exactly one is set."""
-
-    content: bytes | None
-    media_type: str | None
-    url: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A request in full, before any socket is opened. The key is not in it."""
 
+    model: str
     path: str
     body: bytes
     shot_id: str
@@ -53,4 +47,4 @@ class Provider(Protocol):
 
     def balance(self) -> Money | None: ...
 
-    def find(self, prepared: Prepared, *, since: float) -> tuple[Ticket, ...]: ...
+    def find(self, prepared: Prepared, *, since: datetime) -> tuple[Ticket, ...]: ...

@@ -1,0 +1,296 @@
+"""Black Forest Labs: its requests written, its answers read. Facts: docs/services.md."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from flux2batch import money
+from flux2batch.engine.events import (
+    Accepted,
+    AccountRefused,
+    Charge,
+    Downloaded,
+    Failed,
+    Frame,
+    Moderated,
+    NotSent,
+    Polled,
+    PollFailed,
+    Rejected,
+    Rendered,
+    StillWorking,
+    Submitted,
+    Throttled,
+    Ticket,
+    Unanswered,
+    Vanished,
+)
+from flux2batch.money import Money
+from flux2batch.planning.catalogue import Entry
+from flux2batch.planning.parameters import SERVICE_NAMES, request_fields
+from flux2batch.planning.shot import Shot
+from flux2batch.providers.answers import (
+    detail_of,
+    excerpt,
+    parse_object,
+    salvaged,
+    shown,
+    text_at,
+    usable_id,
+    wait_of,
+)
+from flux2batch.providers.clock import utc_now
+from flux2batch.providers.contract import Line, Picture, Prepared
+from flux2batch.providers.transport import HttpResponse, NoAnswer
+from flux2batch.providers.transport import Line as HttpLine
+from flux2batch.providers.wire import Wire
+
+# Pending is BFL's only word for "in progress" in its schema; the others were seen in its documents or in third-party
+# code. A word that is in neither list is taken for "not yet", and said.
+_WORKING = ("Pending", "Reasoning", "Generating", "Queued", "Processing")
+# BFL's help pages of June 2026 say so of both; the balance before and after a run is the check on it.
+_NOT_BILLED = Charge(usd=money.ZERO, source="not-billed", megapixels_in=None, megapixels_out=None)
+_DEFINITE_REFUSALS = (400, 404, 405, 411, 413, 415, 422)
+
+
+class Bfl:
+    """The provider `bfl`."""
+
+    name = "bfl"
+
+    def __init__(self, *, wire: Wire, entries: Mapping[str, Entry]) -> None:
+        self._wire = wire
+        self._entries = entries
+        self.origin = wire.rules.base_url.rstrip("/")
+
+    def prepare(self, shot: Shot, pictures: Sequence[Picture]) -> Prepared:
+        entry = self._entries[shot.model]
+        return Prepared(model=shot.model, path=shot.endpoint, body=write_body(entry, shot, pictures), shot_id=shot.id)
+
+    def connect(self, prepared: Prepared) -> Line | NotSent:
+        return self._wire.connect(self.origin + prepared.path)
+
+    def send(self, line: Line, prepared: Prepared) -> Submitted:
+        assert isinstance(line, HttpLine)
+        answer = self._wire.post(line, self.origin + prepared.path, prepared.body)
+        return read_submitted(answer, model=prepared.model, origin=self.origin)
+
+    def poll(self, ticket: Ticket) -> Polled:
+        return read_polled(self._wire.ask(ticket.poll_url))
+
+    def fetch(self, url: str) -> Downloaded:
+        return self._wire.fetch(url)
+
+    def balance(self) -> Money | None:
+        """The organisation's credits in dollars, where the key may see them."""
+        answer = self._wire.ask(f"{self.origin}/v1/credits")
+        if not isinstance(answer, HttpResponse) or answer.status != 200:
+            return None
+        credits = money.amount_in((parse_object(answer.body) or {}).get("credits"))
+        return None if credits is None else money.credits(credits)
+
+    def find(self, prepared: Prepared, *, since: datetime) -> tuple[Ticket, ...]:  # noqa: ARG002  # BFL lists nothing
+        """BFL has no listing of tasks: a lost answer is settled by a person."""
+        return ()
+
+
+def write_body(entry: Entry, shot: Shot, pictures: Sequence[Picture]) -> bytes:
+    """The JSON that is posted. References are raw base64, without a data: prefix, or URLs as they stand."""
+    fields = entry.references.sent_as
+    references = {field: _encoded(picture) for field, picture in zip(fields, pictures, strict=False)}
+    body: dict[str, Any] = {"prompt": shot.prompt, **references, **request_fields(entry, shot.params)}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_number).encode("utf-8")
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, Decimal), f"BUG: {type(value).__name__} in a request"
+    return float(value)
+
+
+def _encoded(picture: Picture) -> str:
+    if picture.url is not None:
+        return picture.url
+    assert picture.content is not None, "BUG: a picture without bytes and without a URL"
+    return base64.b64encode(picture.content).decode("ascii")
+
+
+def read_submitted(answer: HttpResponse | NotSent | NoAnswer, *, model: str, origin: str) -> Submitted:
+    """What the answer to a submit means. Only a definite refusal is one; whatever is unclear may have been paid for."""
+    if isinstance(answer, NotSent):
+        return answer
+    if isinstance(answer, NoAnswer):
+        return _salvage(answer, model=model, origin=origin)
+    if 200 <= answer.status < 300:
+        return _accepted(answer, model=model, origin=origin)
+    reason, fields = detail_of(answer.body)
+    match answer.status:
+        case 429:
+            return Throttled(wait_s=wait_of(answer.headers, now=utc_now()), reason=reason)
+        case 401 | 403:
+            return AccountRefused(status=answer.status, kind="key", reason=reason)
+        case 402:
+            return AccountRefused(status=402, kind="credits", reason=reason)
+        case 422 if reason == "Invalid API key format":
+            return AccountRefused(status=422, kind="key", reason=reason)
+        case status if status in _DEFINITE_REFUSALS:
+            named = tuple((SERVICE_NAMES.get(field, field), message) for field, message in fields)
+            return Rejected(status=status, reason=reason, parameters=named)
+        case status:
+            return Unanswered(
+                reason=f"the service answered {status}{_where_to(answer)}", status=status, excerpt=excerpt(answer.body)
+            )
+
+
+def _where_to(answer: HttpResponse) -> str:
+    location = answer.headers.get("location")
+    host = urlsplit(location).netloc if location else ""
+    return f" and pointed to {shown(host)}" if host else ""
+
+
+def _accepted(answer: HttpResponse, *, model: str, origin: str) -> Submitted:
+    body = parse_object(answer.body)
+    task_id = usable_id(body.get("id")) if body else None
+    if body is None or task_id is None:
+        return Unanswered(
+            reason="the service took the request and gave no usable id",
+            status=answer.status,
+            excerpt=excerpt(answer.body),
+        )
+    return Accepted(
+        ticket=_ticket(task_id, text_at(body, "polling_url"), model=model, origin=origin),
+        charge=_charge(body),
+        evidence="answer",
+    )
+
+
+def _ticket(task_id: str, polling_url: str | None, *, model: str, origin: str) -> Ticket:
+    # With a webhook there is no polling_url in the answer, and BFL's own client builds it like this.
+    built = f"{origin}/v1/get_result?id={quote(task_id, safe='')}"
+    return Ticket(
+        provider="bfl", model=model, task_id=task_id, poll_url=polling_url or built, result_url=None, cancel_url=None
+    )
+
+
+def _charge(body: Mapping[str, Any]) -> Charge | None:
+    credits = money.amount_in(body.get("cost"))
+    if credits is None:
+        return None
+    return Charge(
+        usd=money.credits(credits),
+        source="cost",
+        megapixels_in=_figure(body.get("input_mp")),
+        megapixels_out=_figure(body.get("output_mp")),
+    )
+
+
+def _figure(value: object) -> str | None:
+    amount = money.amount_in(value)
+    return None if amount is None else str(amount)
+
+
+def _salvage(silence: NoAnswer, *, model: str, origin: str) -> Submitted:
+    """A cut answer may hold the whole id all the same: then the take is accepted, and only the wait is lost."""
+    task_id = usable_id(salvaged(silence.partial, "id")) if silence.status == 200 else None
+    if task_id is None:
+        return Unanswered(reason=silence.reason, status=silence.status, excerpt=excerpt(silence.partial))
+    return Accepted(
+        ticket=_ticket(task_id, salvaged(silence.partial, "polling_url"), model=model, origin=origin),
+        charge=None,
+        evidence="salvaged from a cut answer",
+    )
+
+
+def read_polled(answer: HttpResponse | NotSent | NoAnswer) -> Polled:
+    """What the answer to a poll means. Whatever cannot be read is asked again."""
+    match answer:
+        case NotSent(reason=reason, offline=offline):
+            return PollFailed(reason=reason, status=None, wait_s=None, offline=offline)
+        case NoAnswer(reason=reason, status=status):
+            return PollFailed(reason=reason, status=status, wait_s=None, offline=False)
+        case HttpResponse():
+            return _read_poll_body(answer)
+
+
+def _read_poll_body(answer: HttpResponse) -> Polled:
+    body = parse_object(answer.body)
+    status = text_at(body, "status") if body else None
+    wait_s = wait_of(answer.headers, now=utc_now())
+    if body is None or status is None:
+        reason = detail_of(answer.body)[0]
+        return PollFailed(reason=f"{answer.status}: {reason}", status=answer.status, wait_s=wait_s, offline=False)
+    match status:
+        case "Ready":
+            return _rendered(body, answer, wait_s)
+        case "Request Moderated":
+            return Moderated(stage="request", reasons=_reasons(body), charge=_NOT_BILLED)
+        case "Content Moderated":
+            return Moderated(stage="content", reasons=_reasons(body), charge=_NOT_BILLED)
+        case "Error" | "Failed":
+            return Failed(reason=_failure(body), charge=_NOT_BILLED)
+        case "Task not found":
+            return Vanished(reason="the service does not know the task")
+        case _:
+            progress = money.amount_in(body.get("progress"))
+            return StillWorking(
+                status=shown(status),
+                queue_position=None,
+                progress=None if progress is None else min(float(progress), 1.0),
+                wait_s=wait_s,
+                known=status in _WORKING,
+            )
+
+
+def _rendered(body: Mapping[str, Any], answer: HttpResponse, wait_s: float | None) -> Polled:
+    result = body.get("result")
+    sample = text_at(result, "sample") if isinstance(result, dict) else None
+    if sample is None or not isinstance(result, dict):
+        # It is paid for: ask again until there is a link, and stall in the end rather than give it up.
+        return PollFailed(
+            reason="the picture is ready, but its link is missing", status=answer.status, wait_s=wait_s, offline=False
+        )
+    seed = result.get("seed")
+    duration = money.amount_in(result.get("duration"))
+    return Rendered(
+        frames=(Frame(url=sample, width=None, height=None, media_type=None, nsfw=False),),
+        expires_at=expiry_of(sample),
+        seed=seed if isinstance(seed, int) else None,
+        prompt=text_at(result, "prompt"),
+        charge=_charge(body),
+        details={} if duration is None else {"duration_s": float(duration)},
+    )
+
+
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def expiry_of(url: str) -> datetime | None:
+    """When a signed link stops working, by the `se` that it carries."""
+    stamps = parse_qs(urlsplit(url).query).get("se", [""])
+    if not _STAMP.fullmatch(stamps[0]):
+        return None
+    try:
+        return datetime.strptime(stamps[0], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _reasons(body: Mapping[str, Any]) -> tuple[str, ...]:
+    details = body.get("details")
+    reasons = details.get("Moderation Reasons") if isinstance(details, dict) else None
+    return tuple(shown(reason) for reason in reasons if isinstance(reason, str)) if isinstance(reasons, list) else ()
+
+
+def _failure(body: Mapping[str, Any]) -> str:
+    details = body.get("details")
+    if isinstance(details, str) and details:
+        return shown(details)
+    if isinstance(details, dict) and details:
+        return shown("; ".join(f"{key}: {value}" for key, value in details.items()))
+    return "the service failed and gave no reason"

@@ -1,0 +1,136 @@
+"""HTTP as one service is spoken to: host rules and key at each use, deadlines, bounds, downloads without a key."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes, urljoin
+
+from flux2batch.engine.events import Downloaded, DownloadFailed, Fetched, LinkExpired, NotSent
+from flux2batch.providers import transport
+from flux2batch.providers.answers import excerpt, wait_of
+from flux2batch.providers.clock import utc_now
+from flux2batch.providers.hosts import Allowed, Forbidden, HostRules, judge
+from flux2batch.providers.transport import HttpRequest, HttpResponse, Line, NoAnswer, Pool, Timeouts
+from flux2batch.secret import Secret
+
+_CONNECT_S = 10.0
+_POLL = Timeouts(connect=_CONNECT_S, total=30.0)
+_DOWNLOAD = Timeouts(connect=_CONNECT_S, total=120.0)
+# A submit is never sent again, so it is given long to be answered: a late answer is worth more than a quick doubt.
+_SUBMIT_TOTAL_S = 120.0
+_SLOWEST_UPLOAD_BYTES_PER_S = 100_000
+_MAX_REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """The key and the header that carries it."""
+
+    header: str
+    prefix: str
+    key: Secret
+
+    def headers(self) -> dict[str, str]:
+        return {self.header: f"{self.prefix}{self.key.reveal()}"}
+
+
+class Wire:
+    """One service's connections. Safe to share between threads; keeps nothing but open connections."""
+
+    def __init__(self, *, rules: HostRules, credentials: Credentials, proxy: str | None) -> None:
+        self.rules = rules
+        self._credentials = credentials
+        self._proxy = None if rules.on_loopback else proxy
+        self._polls = Pool(proxy=self._proxy, timeouts=_POLL)
+        self._downloads = Pool(proxy=self._proxy, timeouts=_DOWNLOAD)
+
+    def close(self) -> None:
+        """Let go of all open connections."""
+        self._polls.close()
+        self._downloads.close()
+
+    def connect(self, url: str) -> Line | NotSent:
+        """A fresh line for a submit."""
+        verdict = judge(url, purpose="api", rules=self.rules)
+        if isinstance(verdict, Forbidden):
+            return NotSent(reason=verdict.reason, offline=False)
+        return transport.connect(url, timeout=_CONNECT_S, proxy=self._proxy)
+
+    def post(self, line: Line, url: str, body: bytes) -> HttpResponse | NotSent | NoAnswer:
+        """Send a submit on its line. Redirects are not followed: the key and the money would go with them."""
+        verdict = judge(url, purpose="api", rules=self.rules)
+        if isinstance(verdict, Forbidden):
+            line.close()
+            return NotSent(reason=verdict.reason, offline=False)
+        headers = {**self._headers(verdict), "Content-Type": "application/json"}
+        total = _SUBMIT_TOTAL_S + len(body) / _SLOWEST_UPLOAD_BYTES_PER_S
+        return transport.send(line, HttpRequest(method="POST", url=url, headers=headers, body=body), total=total)
+
+    def ask(self, url: str) -> HttpResponse | NotSent | NoAnswer:
+        """GET from the API: a poll, a result, the balance. The key goes only to the service's own hosts."""
+        verdict = judge(url, purpose="api", rules=self.rules)
+        if isinstance(verdict, Forbidden):
+            return NotSent(reason=verdict.reason, offline=False)
+        return self._polls.get(url, headers=self._headers(verdict))
+
+    def fetch(self, url: str) -> Downloaded:
+        """The bytes of a picture, from wherever the service put them, without the key."""
+        if url.startswith("data:"):
+            return _inline(url)
+        remark: str | None = None
+        for _ in range(_MAX_REDIRECTS + 1):
+            verdict = judge(url, purpose="download", rules=self.rules)
+            if isinstance(verdict, Forbidden):
+                return DownloadFailed(reason=verdict.reason, status=None, wait_s=None, offline=False)
+            remark = remark or verdict.remark
+            answer = self._downloads.get(
+                url, headers={"Accept": "image/*"}, limit=transport.PICTURE_LIMIT, public_only=verdict.public_only
+            )
+            target = _redirect_of(answer)
+            if target is None:
+                return _downloaded(answer, remark)
+            url = urljoin(url, target)
+        return DownloadFailed(reason="the picture's link leads in circles", status=None, wait_s=None, offline=False)
+
+    def _headers(self, verdict: Allowed) -> Mapping[str, str]:
+        common = {"Accept": "application/json"}
+        return {**common, **self._credentials.headers()} if verdict.with_key else common
+
+
+def _redirect_of(answer: HttpResponse | NotSent | NoAnswer) -> str | None:
+    if isinstance(answer, HttpResponse) and answer.status in (301, 302, 303, 307, 308):
+        return answer.headers.get("location")
+    return None
+
+
+def _downloaded(answer: HttpResponse | NotSent | NoAnswer, remark: str | None) -> Downloaded:
+    match answer:
+        case NotSent(reason=reason, offline=offline):
+            return DownloadFailed(reason=reason, status=None, wait_s=None, offline=offline)
+        case NoAnswer(reason=reason, status=status):
+            return DownloadFailed(reason=reason, status=status, wait_s=None, offline=False)
+        case HttpResponse(status=200, headers=headers, body=body):
+            return Fetched(content=body, media_type=headers.get("content-type"), remark=remark)
+        case HttpResponse(status=403 | 404 | 410 as status):
+            return LinkExpired(reason=f"the link is no longer good ({status})")
+        case HttpResponse(status=status, headers=headers, body=body):
+            words = excerpt(body) or "no reason given"
+            return DownloadFailed(
+                reason=f"{status}: {words}", status=status, wait_s=wait_of(headers, now=utc_now()), offline=False
+            )
+
+
+def _inline(url: str) -> Downloaded:
+    """A picture that stands in its own link: data:image/png;base64,…"""
+    head, comma, payload = url.partition(",")
+    if not comma:
+        return DownloadFailed(reason="the inline picture cannot be read", status=None, wait_s=None, offline=False)
+    kind = head.removeprefix("data:")
+    try:
+        content = base64.b64decode(payload, validate=True) if kind.endswith(";base64") else unquote_to_bytes(payload)
+    except (binascii.Error, ValueError):
+        return DownloadFailed(reason="the inline picture cannot be read", status=None, wait_s=None, offline=False)
+    return Fetched(content=content, media_type=kind.partition(";")[0] or None, remark=None)
