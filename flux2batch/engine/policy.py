@@ -7,14 +7,14 @@ number: time, attempts and chance are arguments. The schedules are few and all o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from tenacity import RetryCallState, Retrying
 from tenacity.stop import stop_after_attempt, stop_base, stop_never
 from tenacity.wait import wait_base, wait_exponential, wait_fixed
 
-from flux2batch.engine.events import NOT_FOUND, StillWorking, Vanished
+from flux2batch.engine.events import NOT_FOUND, AccountRefused, StillWorking, Vanished
 from flux2batch.engine.lifecycle import Life
 from flux2batch.money import Money
 
@@ -145,31 +145,32 @@ def _throttle(old: Throttle, *, limit: int, successes: int) -> Throttle:
 class Breaker:
     """Whether a service may be sent anything new. 401, 402 and 403 open it for good; a storm of 5xx for a minute."""
 
-    refused: str | None  # the account's refusal
+    refused: AccountRefused | None
     failures: int  # submits in a row that ended in 5xx or silence
-    open_until: datetime | None
+    open_until_s: float
 
-    def allows(self, now: datetime) -> bool:
+    def allows(self, now_s: float) -> bool:
         """Whether a submit may begin."""
-        return self.refused is None and (self.open_until is None or now >= self.open_until)
+        return self.refused is None and now_s >= self.open_until_s
 
-    def account_refused(self, reason: str) -> Breaker:
+    def account_refused(self, refusal: AccountRefused) -> Breaker:
         """No submit of this run will be taken."""
-        return Breaker(refused=reason, failures=self.failures, open_until=self.open_until)
+        return Breaker(refused=refusal, failures=self.failures, open_until_s=self.open_until_s)
 
-    def unanswered(self, now: datetime) -> Breaker:
+    def unanswered(self, now_s: float) -> Breaker:
         """A submit ended in doubt: after five in a row the service is left alone for a minute."""
         failures = self.failures + 1
-        pause = now + timedelta(seconds=60) if failures % _STORM == 0 else self.open_until
-        return Breaker(refused=self.refused, failures=failures, open_until=pause)
+        pause = now_s + _STORM_PAUSE_S if failures % _STORM == 0 else self.open_until_s
+        return Breaker(refused=self.refused, failures=failures, open_until_s=pause)
 
     def answered(self) -> Breaker:
         """A submit got a clear answer."""
-        return Breaker(refused=self.refused, failures=0, open_until=self.open_until)
+        return Breaker(refused=self.refused, failures=0, open_until_s=self.open_until_s)
 
 
 _STORM = 5
-CLOSED = Breaker(refused=None, failures=0, open_until=None)
+_STORM_PAUSE_S = 60.0
+CLOSED = Breaker(refused=None, failures=0, open_until_s=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

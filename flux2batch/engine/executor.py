@@ -1,0 +1,366 @@
+"""The executor: one thread that owns the truth, records facts and hands out work until nothing is left to do.
+
+    outcomes → scheduler.told → journal.append → scheduler.next_work → workers → outcomes …
+
+It knows no HTTP, no SQL and no files. When it stops, it drains: what is in a worker's hands is brought home and
+recorded, because it may have been paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from flux2batch.engine.events import Accepted, Event, Intended, ShotEvent
+from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
+from flux2batch.engine.policy import Budgets, Overrun, fits
+from flux2batch.engine.scheduler import Moment, Open, Outcome, Scheduler, Told, Work
+from flux2batch.errors import MachineError
+from flux2batch.money import ZERO, Money
+from flux2batch.planning.shot import Shot, ShotId
+
+Stop = Literal["no", "drain", "now"]
+
+
+class Record(Protocol):
+    """Where facts become durable: the journal."""
+
+    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None: ...
+
+    def remember(self, shot: ShotId, life: Life) -> None: ...
+
+
+class Workers(Protocol):
+    """Whoever does the work: a crew of threads, or a simulation."""
+
+    @property
+    def free(self) -> int: ...
+
+    def start(self, work: Work, shot: Shot | None) -> None: ...
+
+    def outcomes(self, timeout_s: float | None) -> Sequence[tuple[ShotId, Outcome | Interrupted | HungUp]]: ...
+
+
+class Clock(Protocol):
+    """Time, as an argument."""
+
+    def now(self) -> Moment: ...
+
+
+class Purse(Protocol):
+    """Limits across runs: what may be reserved is reserved there first."""
+
+    def reserve(self, shot: ShotId, amount: Money) -> Overrun | None: ...
+
+    def settle(self, shot: ShotId, committed: Money) -> None: ...
+
+
+class Feed(Protocol):
+    """The plan, as the executor asks for it: lazily, and of each service on its own."""
+
+    def services(self) -> Sequence[str]: ...
+
+    def wanted(self, service: str) -> Iterator[Offer]: ...
+
+    def again(self, shots: Mapping[ShotId, Life]) -> Iterator[Offer]: ...
+
+
+class Observer(Protocol):
+    """Whoever watches: the terminal, `--json`, the sheet. The run never needs one."""
+
+    def saw(self, shot: ShotId, event: ShotEvent, life: Life, now: Moment) -> None: ...
+
+    def standing(self, standing: Progress, now: Moment) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A worker met something that ends the run: a full disk, a bug. `outcome` is what is to be believed of the shot."""
+
+    error: Exception
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A line that was not used is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A shot that the plan wants. `life` is what is known of it, where it has a history."""
+
+    shot: Shot
+    service: str
+    kind: str
+    reserve: Money
+    estimate: Money
+    life: Life | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A shot that an earlier run left on its way."""
+
+    id: ShotId
+    service: str
+    kind: str
+    life: Life
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the run is, for observers."""
+
+    in_hand: int
+    committed: Money
+    stopping: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why the run came to its end."""
+
+    error: Exception | None  # a machine's trouble, or a bug
+    overrun: Overrun | None  # the budget ended it: the next shot did not fit
+    problem: str | None
+    offline: bool
+    stopped: bool
+
+
+class Executor:
+    """One run, from the first fact to the last."""
+
+    def __init__(
+        self,
+        *,
+        scheduler: Scheduler,
+        journal: Record,
+        workers: Workers,
+        clock: Clock,
+        purse: Purse,
+        observer: Observer,
+        budgets: Budgets,
+        committed: Money,
+    ) -> None:
+        self._scheduler = scheduler
+        self._journal = journal
+        self._workers = workers
+        self._clock = clock
+        self._purse = purse
+        self._observer = observer
+        self._budgets = budgets
+        self._committed_before = committed
+        self._committed = committed
+        self._shots: dict[ShotId, Offer] = {}
+        self._settled: dict[ShotId, Money] = {}
+        self._facts: list[tuple[ShotId | None, Event]] = []
+        self._news: list[tuple[ShotId, ShotEvent, Life]] = []
+        self._changed: dict[ShotId, Life] = {}
+        self._held: dict[str, Offer] = {}  # of each service the next shot, for which there was no room yet
+        self._returning: list[Offer] = []
+        self._overrun: Overrun | None = None
+        self._error: Exception | None = None
+        self.stop: Stop = "no"  # set by a signal's handler
+
+    def run(self, feed: Feed, resumed: Sequence[Resumed]) -> Ending:
+        """Do all of it: first what earlier runs left on its way, then the shots that the plan wants.
+
+        Raises MachineError where the journal itself cannot be written.
+        """
+        for one in resumed:
+            self._settled[one.id] = one.life.committed
+            told = self._scheduler.take_up(one.id, one.life, service=one.service, kind=one.kind, now=self._clock.now())
+            self._note(one.id, told)
+        self._commit()
+        wanted = {service: feed.wanted(service) for service in feed.services()}
+        while True:
+            self._obey()
+            more = self._begin_takes(feed, wanted)
+            self._commit()
+            self._hand_out()
+            if self._scheduler.is_idle and not more:
+                break
+            self._take_in(self._patience_s())
+            self._commit()
+        return Ending(
+            error=self._error,
+            overrun=self._overrun,
+            problem=self._scheduler.problem,
+            offline=self._scheduler.offline,
+            stopped=self.stop != "no",
+        )
+
+    def _obey(self) -> None:
+        if self.stop == "drain":
+            self._scheduler.stop()
+        if self.stop == "now":
+            self._scheduler.abort()
+
+    def _begin_takes(self, feed: Feed, wanted: Mapping[str, Iterator[Offer]]) -> bool:
+        """Intend as many new takes as there is room for; whether more may be begun later."""
+        if self.stop != "no" or self._error is not None or self._scheduler.problem is not None:
+            return False
+        returning = self._scheduler.resubmits()
+        if returning:
+            self._returning.extend(feed.again(returning))
+        waiting = [self._begin_takes_of(service, offers) for service, offers in wanted.items()]
+        return any(waiting)
+
+    def _begin_takes_of(self, service: str, wanted: Iterator[Offer]) -> bool:
+        while True:
+            offer = self._held.get(service) or self._returned(service) or next(wanted, None)
+            if offer is None:
+                return False
+            self._held[service] = offer
+            if not self._scheduler.room(service, self._clock.now()):
+                return self._scheduler.is_open(service)
+            if not self._intend(offer, offer.life or UNBORN):
+                return not self._scheduler.is_idle  # what is in flight may cost less than is reserved for it
+            del self._held[service]
+
+    def _returned(self, service: str) -> Offer | None:
+        """A shot of this service whose doubtful take was given up: it goes before new ones."""
+        found = next((offer for offer in self._returning if offer.service == service), None)
+        if found is not None:
+            self._returning.remove(found)
+        return found
+
+    def _intend(self, offer: Offer, life: Life) -> bool:
+        """Reserve the price and begin the take; False where it does not fit."""
+        now = self._clock.now()
+        if life.phase is Phase.INTENT:
+            self._settled[offer.shot.id] = life.committed
+            self._take_up(offer, life, now)
+            return True
+        self._overrun = fits(
+            offer.reserve, budgets=self._budgets, committed=self._committed, committed_before=self._committed_before
+        ) or self._purse.reserve(offer.shot.id, offer.reserve)
+        if self._overrun is not None:
+            return False
+        intended = intention(offer, take=life.takes + 1)
+        after = advance(life, intended, at=now.at)
+        self._settled.setdefault(offer.shot.id, life.committed)
+        self._note(offer.shot.id, Told([intended], after))
+        self._take_up(offer, after, now)
+        return True
+
+    def _take_up(self, offer: Offer, life: Life, now: Moment) -> None:
+        self._shots[offer.shot.id] = offer
+        self._scheduler.take_up(offer.shot.id, life, service=offer.service, kind=offer.kind, now=now)
+
+    def _hand_out(self) -> None:
+        while self._workers.free > 0:
+            work = self._scheduler.next_work(self._clock.now())
+            if work is None:
+                return
+            offer = self._shots.get(work.shot)
+            self._workers.start(work, offer.shot if offer and isinstance(work, Open) else None)
+
+    def _patience_s(self) -> float | None:
+        """How long to wait for an outcome before looking again; None: until there is one."""
+        if not self._workers.free:
+            return None
+        now = self._clock.now()
+        wake_at = self._scheduler.wake_at(now)
+        return None if wake_at is None else max(0.0, wake_at - now.s)
+
+    def _take_in(self, timeout_s: float | None) -> None:
+        for shot, outcome in self._workers.outcomes(timeout_s):
+            now = self._clock.now()
+            match outcome:
+                case Interrupted(error=error, outcome=None):
+                    self._give_up(error)
+                    self._scheduler.interrupted(shot, now)
+                case Interrupted(error=error, outcome=believed):
+                    assert believed is not None
+                    self._give_up(error)
+                    self._note(shot, self._scheduler.told(shot, believed, now))
+                case HungUp():
+                    self._note(shot, self._scheduler.hung_up(shot, now))
+                case _:
+                    self._note(shot, self._scheduler.told(shot, outcome, now))
+
+    def _give_up(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._scheduler.abort()
+
+    def _note(self, shot: ShotId, told: Told) -> None:
+        """Queue the facts for the next commit, and keep the books."""
+        facts, life = told
+        self._facts += [(shot, fact) for fact in facts]
+        self._news += [(shot, fact, life) for fact in facts]
+        if facts:
+            self._changed[shot] = life
+        before = self._settled.get(shot, ZERO)
+        self._settled[shot] = life.committed
+        self._committed = Money(self._committed + life.committed - before)
+
+    def _commit(self) -> None:
+        """Make everything that was learnt durable, then tell whoever watches."""
+        now = self._clock.now()
+        if self._facts:
+            self._append(now)
+        for shot, life in self._changed.items():
+            self._journal.remember(shot, life)
+            self._purse.settle(shot, life.committed)
+            if self._scheduler.life(shot) is None:
+                self._shots.pop(shot, None)
+                self._settled.pop(shot, None)
+        self._changed.clear()
+        news, self._news = self._news, []
+        for shot, event, life in news:
+            self._observer.saw(shot, event, life, now)
+        self._observer.standing(
+            Progress(in_hand=self._scheduler.in_hand, committed=self._committed, stopping=self.stop != "no"), now
+        )
+
+    def _append(self, now: Moment) -> None:
+        """Record the facts. A task id that came is worth a minute of trying, even on a full disk."""
+        until_s = now.s + _RESCUE_S
+        while True:
+            try:
+                self._journal.append(self._facts, at=now.at)
+            except MachineError as error:
+                self._give_up(error)
+                if self._clock.now().s >= until_s:
+                    raise FactsUnrecorded(error, self._facts) from error
+                self._take_in(1.0)
+            else:
+                self._facts = []
+                return
+
+
+_RESCUE_S = 60.0
+
+
+class FactsUnrecorded(MachineError):
+    """The journal could not be written to the end. What it should have said of paid takes is in the message."""
+
+    def __init__(self, cause: MachineError, facts: Sequence[tuple[ShotId | None, Event]]) -> None:
+        lines = [
+            f"RECOVER {shot} {e.ticket.task_id} {e.ticket.poll_url}" for shot, e in facts if isinstance(e, Accepted)
+        ]
+        super().__init__("\n".join([str(cause), *lines]))
+
+
+def intention(offer: Offer, *, take: int) -> Intended:
+    """The fact that a take begins, with what ledger and sheet need to know of its shot."""
+    shot = offer.shot
+    return Intended(
+        take=take,
+        reserve=offer.reserve,
+        estimate=offer.estimate,
+        model=shot.model,
+        endpoint=shot.endpoint,
+        prompt=shot.prompt,
+        params=dict(shot.params),
+        references=tuple(f"{ref.name} {ref.source} {ref.digest}" for ref in shot.references),
+        coordinates={axis: (one.id, one.label) for axis, one in shot.coordinates.items()},
+        repeat=shot.repeat,
+        paths=shot.paths,
+        frames=int(shot.params.get("num_images") or 1),
+        trim=(shot.trim.width, shot.trim.height) if shot.trim else None,
+    )
