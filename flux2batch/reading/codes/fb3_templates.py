@@ -70,6 +70,52 @@ CODES: tuple[Code, ...] = (
         fix='prompt: "a boat on a {{ colour }} sea"',
     ),
     Code(
+        name="FB308",
+        exit_code=3,
+        title="something that changes nothing",
+        cause="Every value of the axis asks for the same pictures, so each would be paid for several times over. "
+        "Nothing that is sent uses the axis. A constant that nothing uses is only a warning.",
+        example='prompt: "a paper boat"\nsweep: {colour: [blue, coral]}',
+        fix='prompt: "a {{ colour }} paper boat"; to ask for the identical request again, repeat: {count: 2, '
+        "seed: same}",
+    ),
+    Code(
+        name="FB309",
+        exit_code=3,
+        title="empty axis",
+        cause="An axis without values makes a job without pictures. A file, a table or a filter may have turned out "
+        "empty.",
+        example="sweep: {colour: []}",
+        fix="sweep: {colour: [blue]}",
+    ),
+    Code(
+        name="FB310",
+        exit_code=3,
+        title="lists that move together have different lengths",
+        cause="The axes of one entry of zip move together, the first value with the first: each needs as many values "
+        "as the others.",
+        example="zip: [{person: [anna, ben, carl], coat: [red, green]}]",
+        fix="zip: [{person: [anna, ben], coat: [red, green]}]",
+    ),
+    Code(
+        name="FB311",
+        exit_code=3,
+        title="range that has no numbers",
+        cause="A range has both its ends in it and goes from the first to the second. Its steps lead there, and are "
+        "not 0.",
+        example="sweep: {seed: 5..1}",
+        fix="sweep: {seed: 1..5}",
+    ),
+    Code(
+        name="FB312",
+        exit_code=3,
+        title="rule that matches nothing",
+        cause="An exclude, include or override names a value that its axis does not have, or values that never come "
+        "together. It would do nothing without a word.",
+        example="sweep: {locale: [en, de]}\nexclude: [{locale: fr}]",
+        fix="sweep: {locale: [en, de, fr]}\nexclude: [{locale: fr}]",
+    ),
+    Code(
         name="FB313",
         exit_code=3,
         title="a table that cannot be read",
@@ -88,6 +134,14 @@ CODES: tuple[Code, ...] = (
         fix='[{"sku": "mug-01", "name": "enamel mug"}]',
     ),
     Code(
+        name="FB315",
+        exit_code=3,
+        title="values that depend on each other in a circle",
+        cause="To know one value the other has to be known first, and the other way round.",
+        example='vars: {a: "{{ b }}", b: "{{ a }}"}',
+        fix='vars: {a: "blue", b: "{{ a }}"}',
+    ),
+    Code(
         name="FB316",
         exit_code=3,
         title="a row or cell is missing",
@@ -95,5 +149,14 @@ CODES: tuple[Code, ...] = (
         "translation that is still to come, as a rule.",
         example='prompt: "{{ copy[product.sku, locale].headline }}", without a row for mug-01 in German',
         fix="Fill in the cell or add the row; leave the combination out with exclude; or write | default('…').",
+    ),
+    Code(
+        name="FB317",
+        exit_code=3,
+        title="two values of one id",
+        cause="The ids of an axis tell its values apart in rules, paths and the sheet. A value without one gets a "
+        "short form of its text as its id, which may be that of another.",
+        example='sweep: {line: ["Hello!", "Hello?"]}',
+        fix='sweep: {line: [{id: shout, value: "Hello!"}, {id: ask, value: "Hello?"}]}',
     ),
 )

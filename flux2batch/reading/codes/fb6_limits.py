@@ -40,6 +40,25 @@ CODES: tuple[Code, ...] = (
         fix="model: bfl/flux-2-klein-9b-preview",
     ),
     Code(
+        name="FB605",
+        exit_code=4,
+        title="more shots than are allowed",
+        cause="The axes multiply to more shots than the limit, which guards against a slip of one digit. The number "
+        "is worked out, and nothing is expanded.",
+        example="sweep: {seed: 1..100000}",
+        fix="Shorten an axis, or allow more for this call: --max-shots 100000 (for every call: [limits] max_shots "
+        "in config.toml).",
+    ),
+    Code(
+        name="FB606",
+        exit_code=3,
+        title="two equal shots",
+        cause="Two shots of the job are the identical request, so the same picture would be paid for twice.",
+        example='prompt: "a {{ colour }} boat"\nsweep: {colour: [red, {id: rouge, value: red}]}',
+        fix="Leave one out. equal: share buys it once and lays it at both paths; repeat: {count: 2, seed: same} "
+        "asks for it twice on purpose.",
+    ),
+    Code(
         name="FB607",
         exit_code=3,
         title="size that cannot be worked out",
