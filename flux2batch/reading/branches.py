@@ -21,8 +21,8 @@ def chosen(forms: Sequence[Schema], value: Any, root: Schema) -> int | None:
     """Which form was meant, told by the keys of a mapping or by the kind of the value; None where that is open."""
     if isinstance(value, dict):
         return _by_key([resolved(form, root) for form in forms], value)
-    fitting = [i for i, form in enumerate(forms) if form.get("$ref") != TEMPLATE and kind(value) in kinds(form, root)]
-    return fitting[0] if len(fitting) == 1 else None
+    fitting = (i for i, form in enumerate(forms) if form.get("$ref") != TEMPLATE and kind(value) in kinds(form, root))
+    return next(fitting, None)
 
 
 def marks(forms: Sequence[Schema], root: Schema) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def _is_marked(candidate: Path, folder: Path) -> bool:
     mark = candidate / MARK
     try:
         found = mark.stat(follow_symlinks=False)
-        return mark.is_file() and found.st_uid in (folder.stat().st_uid, _user())
+        return stat.S_ISREG(found.st_mode) and found.st_uid in (folder.stat().st_uid, _user())
     except OSError:
         return False
 

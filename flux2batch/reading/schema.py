@@ -12,7 +12,7 @@ from flux2batch import __version__, resources
 from flux2batch.reading.branches import Schema, chosen, resolved
 from flux2batch.reading.document import Document
 from flux2batch.reading.masking import Secret, masked, secrets_in
-from flux2batch.reading.problems import Problem, error, in_order
+from flux2batch.reading.problems import Problem, Steps, error, in_order
 from flux2batch.reading.wording import shown
 
 if TYPE_CHECKING:
@@ -52,10 +52,16 @@ def _shape_problems(document: Document) -> Iterator[Problem]:
     from flux2batch.reading.faults import problems_of
     from flux2batch.reading.names import name_problems
 
+    too_many: set[Steps] = set()
     broken = False
     for fault in _validator().iter_errors(document.data):
         broken = True
-        yield from problems_of(fault, document, job_schema())
+        for problem in problems_of(fault, document, job_schema()):
+            if problem.code == "FB208" and problem.steps in too_many:
+                continue  # a key that is one too many beside two others is one mistake
+            if problem.code == "FB208":
+                too_many.add(problem.steps)
+            yield problem
     if not broken:
         yield from name_problems(document)
 
