@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -67,7 +67,7 @@ class Service:
 
     base_url: str
     concurrency: int | None  # at most so many at once; None: the catalogue's limit
-    proxy: str | None
+    proxy: str | None = field(repr=False)  # may carry a password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
