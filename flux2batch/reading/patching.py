@@ -32,6 +32,19 @@ class Patch:
         rest = steps[len(self.steps) :]
         return ("value", *(rest[1:] if self.alone and rest else rest))
 
+    def named(self, steps: Steps) -> Place:
+        """Where the last of these steps, which lead to the value, is named in the flag."""
+        path, _, _ = self.written.partition("=")
+        start = len(path) - len(path.lstrip()) + sum(len(str(step)) + 1 for step in steps[:-1]) + 1
+        return Place(
+            file=f"--set {path}",
+            line=1,
+            column=start,
+            end_line=1,
+            end_column=start + len(str(steps[-1])),
+            line_text=self.written.splitlines()[0],
+        )
+
     def outer(self, place: Place | None) -> Place | None:
         """A place in the patch's document as a place in the flag."""
         return None if place is None else _in_the_flag(place, self.written)
@@ -41,21 +54,24 @@ class Patch:
 class PatchedDocument(Document):
     """A document with values from the command line in it."""
 
+    beneath: Any  # the data without them
     patches: tuple[Patch, ...]
 
     # No super() here: a dataclass with slots is made twice, and super() knows only the first.
 
     def place(self, steps: Steps) -> Place | None:
         patch = self._patch(steps)
-        return patch.outer(patch.document.place(patch.inner(steps))) if patch else Document.place(self, steps)
+        if patch:
+            return patch.outer(patch.document.place(patch.inner(steps)))
+        opened = self._opened(steps)
+        return opened.named(steps) if opened else Document.place(self, steps)
 
     def key_place(self, steps: Steps) -> Place | None:
         patch = self._patch(steps)
-        if patch is None:
-            return Document.key_place(self, steps)
-        inner = patch.inner(steps)
-        lookup = patch.document.place if inner == ("value",) else patch.document.key_place
-        return patch.outer(lookup(inner))
+        if patch and len(steps) > len(patch.steps):
+            return patch.outer(patch.document.key_place(patch.inner(steps)))
+        patch = patch or self._opened(steps)
+        return patch.named(steps) if patch else Document.key_place(self, steps)
 
     def inside(self, steps: Steps, start: int, end: int) -> Place | None:
         patch = self._patch(steps)
@@ -73,6 +89,12 @@ class PatchedDocument(Document):
 
     def _patch(self, steps: Steps) -> Patch | None:
         return next((patch for patch in reversed(self.patches) if steps[: len(patch.steps)] == patch.steps), None)
+
+    def _opened(self, steps: Steps) -> Patch | None:
+        """The patch on whose way a mapping stands that the file does not have."""
+        if not steps or _stands(steps, self.beneath):
+            return None
+        return next((patch for patch in self.patches if patch.steps[: len(steps)] == steps), None)
 
 
 def with_sets(document: Document, sets: Sequence[str]) -> tuple[Document | None, tuple[Problem, ...]]:
@@ -93,7 +115,7 @@ def with_sets(document: Document, sets: Sequence[str]) -> tuple[Document | None,
     if not patches:
         return document, tuple(problems)
     kept = {field.name: getattr(document, field.name) for field in fields(document)}
-    return PatchedDocument(**{**kept, "data": data}, patches=tuple(patches)), tuple(problems)
+    return PatchedDocument(**{**kept, "data": data}, beneath=document.data, patches=tuple(patches)), tuple(problems)
 
 
 def _read(written: str, data: Any) -> tuple[Steps, Patch | None, Iterable[Problem]]:
@@ -128,6 +150,15 @@ def _steps(path: str, data: Any) -> Steps:
         steps.append(word)
         at = at.get(word) if isinstance(at, dict) else None
     return tuple(steps)
+
+
+def _stands(steps: Steps, data: Any) -> bool:
+    for step in steps:
+        inside = step in data if isinstance(data, dict) else isinstance(data, list) and int(step) < len(data)
+        if not inside:
+            return False
+        data = data[step]
+    return True
 
 
 def _put(data: Any, steps: Steps, value: Any) -> None:

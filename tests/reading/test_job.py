@@ -349,9 +349,10 @@ def test_the_document_that_values_are_laid_over_stays_as_it_was() -> None:
     ("flag", "code", "column", "words"),
     [
         ("params.width=wide", "FB205", 14, "width must be a whole number"),
-        ("params.widht=8", "FB201", 14, "did you mean 'width'?"),
+        ("params.widht=8", "FB201", 8, "did you mean 'width'?"),
         ("sweep.steps=[20, ~]", "FB207", 18, "entry 2 of steps has no value"),
-        ("sweep.steps=~", "FB207", 13, "steps has no value"),
+        ("parms.width=8", "FB201", 1, "did you mean 'params'?"),
+        ("sweep.steps=~", "FB207", 7, "steps has no value"),
         ("params.size=[1, 2", "FB100", 13, "never closed"),
         ("run.timeout=900", "FB205", 13, "say the unit"),
         ("params={seed: 1, sead: 2}", "FB201", 18, "did you mean 'seed'?"),
