@@ -121,7 +121,7 @@ class Compiler:
         if self._folder is None:
             raise TemplateFault("FB304", "there is no folder to include files from", *where)
         try:
-            text = self._folder.read(name)
+            text = _without_last_line_end(self._folder.read(name))
         except Refusal as refusal:
             raise TemplateFault(refusal.code, refusal.message, *where, refusal.help) from None
         shown = f"{FOLDER}/{name}"
@@ -176,7 +176,7 @@ class Compiler:
             if code_name == unit.code_name:
                 start, end = _span(unit, line, refusal.name)
         inner = next(((units[name], line) for name, line in reversed(frames) if name in units), None)
-        if inner is not None:
+        if inner is not None and refusal.code != "FB316":  # that names the file and the line that matter
             row, column = _line_and_column(inner[0].tokens.text, _span(*inner, refusal.name)[0])
             message = f"{inner[0].file}:{row}:{column}: {message}"
         return TemplateFault(refusal.code, message, start, end, help)
@@ -257,6 +257,11 @@ def _in_file(shown: str, text: str, fault: TemplateFault) -> str:
         return fault.message
     line, column = _line_and_column(text, fault.start)
     return f"{shown}:{line}:{column}: {fault.message}"
+
+
+def _without_last_line_end(text: str) -> str:
+    """Every editor ends a file with a line end; in the middle of a prompt nobody means it."""
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:

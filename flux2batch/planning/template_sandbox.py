@@ -133,6 +133,9 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()
         if isinstance(obj, Macro):
+            for argument in (*args, *named.values()):
+                if isinstance(argument, Undefined):
+                    argument._fail_with_undefined_error()  # here, and not somewhere in the macro's file
             METER.spend(self.macro_steps.get(obj.name, 1))
             METER.enter()
             try:

@@ -13,8 +13,8 @@ from flux2batch.planning.template_faults import refuse
 class ValueObject:
     """A value of an axis as templates see it.
 
-    `{{ light }}` gives `text`; its fields are the columns of a row or the keys of an object, and where these have none of
-    the name, `.id`, `.label` and `.value`. It compares by `value`, and by its id where that is a row or a list.
+    `{{ light }}` gives `text`; its fields are the columns of a row or the keys of an object, and behind them `.id`,
+    `.label` and `.value`. It compares by `value`, and by its id where that is a row or a list.
     """
 
     id: str
@@ -51,16 +51,23 @@ class ValueObject:
 class EmptyCell(str):
     """A cell with nothing in it: false, equal to "", and an error where a text needs its words."""
 
-    __slots__ = ("about",)
-    about: str  # data/copy.csv:9 (sku cap-03, locale de): headline is empty
+    __slots__ = ("column", "row")
+    row: str  # data/copy.csv:9 (sku cap-03, locale de)
+    column: str
 
-    def __new__(cls, about: str) -> EmptyCell:
+    def __new__(cls, row: str, column: str) -> EmptyCell:
         cell = super().__new__(cls, "")
-        cell.about = about
+        cell.row = row
+        cell.column = column
         return cell
 
-    def __reduce__(self) -> tuple[type[EmptyCell], tuple[str]]:
-        return EmptyCell, (self.about,)
+    @property
+    def about(self) -> str:
+        """What is wrong where its words are needed."""
+        return f"{self.row}: {self.column} is empty"
+
+    def __reduce__(self) -> tuple[type[EmptyCell], tuple[str, str]]:
+        return EmptyCell, (self.row, self.column)
 
 
 class KeyedTable:

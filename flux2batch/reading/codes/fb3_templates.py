@@ -159,4 +159,13 @@ CODES: tuple[Code, ...] = (
         example='sweep: {line: ["Hello!", "Hello?"]}',
         fix='sweep: {line: [{id: shout, value: "Hello!"}, {id: ask, value: "Hello?"}]}',
     ),
+    Code(
+        name="FB318",
+        exit_code=3,
+        title="a table in an old encoding",
+        cause="A CSV file is not UTF-8, so it was read as Windows-1252, in which Excel saves 'CSV' in many "
+        "countries. It is a warning: where the guess is wrong, letters with accents are wrong.",
+        example="a CSV file saved by Excel as 'CSV (comma delimited)'",
+        fix="In Excel, save as 'CSV UTF-8 (comma delimited)'.",
+    ),
 )
