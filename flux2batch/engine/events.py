@@ -15,7 +15,8 @@ class Ticket:
     """What a service gave for an accepted take: everything needed to fetch its picture, in any later process."""
 
     provider: str
-    model: str  # bfl/flux-2-pro: a price needs it where the service answers in units
+    model: str  # bfl/flux-2-pro
+    endpoint: str  # with the model it says what a unit costs, where the service answers in units
     task_id: str
     poll_url: str  # polling_url, status_url: as given, never built by hand where the service gives one
     result_url: str | None  # fal's response_url

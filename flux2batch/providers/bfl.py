@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -65,13 +65,13 @@ class Bfl:
 
     name = "bfl"
 
-    def __init__(self, *, wire: Wire, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, *, wire: Wire, entry: Callable[[str], Entry]) -> None:
         self._wire = wire
-        self._entries = entries
+        self._entry = entry
         self.origin = wire.rules.base_url.rstrip("/")
 
     def prepare(self, shot: Shot, pictures: Sequence[Picture]) -> Prepared:
-        entry = self._entries[shot.model]
+        entry = self._entry(shot.model)
         return Prepared(model=shot.model, path=shot.endpoint, body=write_body(entry, shot, pictures), shot_id=shot.id)
 
     def connect(self, prepared: Prepared) -> Line | NotSent:
@@ -80,13 +80,16 @@ class Bfl:
     def send(self, line: Line, prepared: Prepared) -> Submitted:
         assert isinstance(line, HttpLine)
         answer = self._wire.post(line, self.origin + prepared.path, prepared.body)
-        return read_submitted(answer, model=prepared.model, origin=self.origin)
+        return read_submitted(answer, prepared, origin=self.origin)
 
     def poll(self, ticket: Ticket) -> Polled:
         return read_polled(self._wire.ask(ticket.poll_url))
 
     def fetch(self, url: str) -> Downloaded:
         return self._wire.fetch(url)
+
+    def close(self) -> None:
+        self._wire.close()
 
     def balance(self) -> Money | None:
         """The organisation's credits in dollars, where the key may see them."""
@@ -121,14 +124,14 @@ def _encoded(picture: Picture) -> str:
     return base64.b64encode(picture.content).decode("ascii")
 
 
-def read_submitted(answer: HttpResponse | NotSent | NoAnswer, *, model: str, origin: str) -> Submitted:
+def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:
     """What the answer to a submit means. Only a definite refusal is one; whatever is unclear may have been paid for."""
     if isinstance(answer, NotSent):
         return answer
     if isinstance(answer, NoAnswer):
-        return _salvage(answer, model=model, origin=origin)
+        return _salvage(answer, prepared, origin=origin)
     if 200 <= answer.status < 300:
-        return _accepted(answer, model=model, origin=origin)
+        return _accepted(answer, prepared, origin=origin)
     reason, fields = detail_of(answer.body)
     match answer.status:
         case 429:
@@ -154,7 +157,7 @@ def _where_to(answer: HttpResponse) -> str:
     return f" and pointed to {shown(host)}" if host else ""
 
 
-def _accepted(answer: HttpResponse, *, model: str, origin: str) -> Submitted:
+def _accepted(answer: HttpResponse, prepared: Prepared, *, origin: str) -> Submitted:
     body = parse_object(answer.body)
     task_id = usable_id(body.get("id")) if body else None
     if body is None or task_id is None:
@@ -164,17 +167,23 @@ def _accepted(answer: HttpResponse, *, model: str, origin: str) -> Submitted:
             excerpt=excerpt(answer.body),
         )
     return Accepted(
-        ticket=_ticket(task_id, text_at(body, "polling_url"), model=model, origin=origin),
+        ticket=_ticket(task_id, text_at(body, "polling_url"), prepared, origin=origin),
         charge=_charge(body),
         evidence="answer",
     )
 
 
-def _ticket(task_id: str, polling_url: str | None, *, model: str, origin: str) -> Ticket:
+def _ticket(task_id: str, polling_url: str | None, prepared: Prepared, *, origin: str) -> Ticket:
     # With a webhook there is no polling_url in the answer, and BFL's own client builds it like this.
     built = f"{origin}/v1/get_result?id={quote(task_id, safe='')}"
     return Ticket(
-        provider="bfl", model=model, task_id=task_id, poll_url=polling_url or built, result_url=None, cancel_url=None
+        provider="bfl",
+        model=prepared.model,
+        endpoint=prepared.path,
+        task_id=task_id,
+        poll_url=polling_url or built,
+        result_url=None,
+        cancel_url=None,
     )
 
 
@@ -195,13 +204,13 @@ def _figure(value: object) -> str | None:
     return None if amount is None else str(amount)
 
 
-def _salvage(silence: NoAnswer, *, model: str, origin: str) -> Submitted:
+def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:
     """A cut answer may hold the whole id all the same: then the take is accepted, and only the wait is lost."""
     task_id = usable_id(salvaged(silence.partial, "id")) if silence.status == 200 else None
     if task_id is None:
         return Unanswered(reason=silence.reason, status=silence.status, excerpt=excerpt(silence.partial))
     return Accepted(
-        ticket=_ticket(task_id, salvaged(silence.partial, "polling_url"), model=model, origin=origin),
+        ticket=_ticket(task_id, salvaged(silence.partial, "polling_url"), prepared, origin=origin),
         charge=None,
         evidence="salvaged from a cut answer",
     )

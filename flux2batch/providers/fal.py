@@ -52,8 +52,8 @@ from flux2batch.providers.transport import HttpResponse, NoAnswer
 from flux2batch.providers.transport import Line as HttpLine
 from flux2batch.providers.wire import Wire
 
-UnitPrice = Callable[[str], Money | None]
-"""The price of one billable unit of a model, from the catalogue or the user's configuration."""
+UnitPrice = Callable[[str, str], Money | None]
+"""The price of one billable unit of a model at an endpoint, from the catalogue or the user's configuration."""
 
 _DEFINITE_REFUSALS = (400, 404, 405, 411, 413, 415, 422)
 _PLATFORM = "https://api.fal.ai"
@@ -65,14 +65,14 @@ class Fal:
 
     name = "fal"
 
-    def __init__(self, *, wire: Wire, entries: Mapping[str, Entry], unit_price: UnitPrice) -> None:
+    def __init__(self, *, wire: Wire, entry: Callable[[str], Entry], unit_price: UnitPrice) -> None:
         self._wire = wire
-        self._entries = entries
+        self._entry = entry
         self._unit_price = unit_price
         self.origin = wire.rules.base_url.rstrip("/")
 
     def prepare(self, shot: Shot, pictures: Sequence[Picture]) -> Prepared:
-        body = write_body(self._entries[shot.model], shot, pictures)
+        body = write_body(self._entry(shot.model), shot, pictures)
         return Prepared(model=shot.model, path=shot.endpoint, body=body, shot_id=shot.id)
 
     def connect(self, prepared: Prepared) -> Line | NotSent:
@@ -81,17 +81,22 @@ class Fal:
     def send(self, line: Line, prepared: Prepared) -> Submitted:
         assert isinstance(line, HttpLine)
         answer = self._wire.post(line, self.origin + prepared.path, prepared.body)
-        return read_submitted(answer, model=prepared.model, origin=self.origin, path=prepared.path)
+        return read_submitted(answer, prepared, origin=self.origin)
 
     def poll(self, ticket: Ticket) -> Polled:
         status = read_status(self._wire.ask(ticket.poll_url))
         if not isinstance(status, Completed):
             return status
         assert ticket.result_url is not None, "BUG: a fal ticket without a result URL"
-        return read_result(self._wire.ask(ticket.result_url), status, unit_usd=self._unit_price(ticket.model))
+        return read_result(
+            self._wire.ask(ticket.result_url), status, unit_usd=self._unit_price(ticket.model, ticket.endpoint)
+        )
 
     def fetch(self, url: str) -> Downloaded:
         return self._wire.fetch(url)
+
+    def close(self) -> None:
+        self._wire.close()
 
     def balance(self) -> Money | None:
         """The account's credits in dollars. Only an admin key may see them."""
@@ -143,14 +148,14 @@ def _encoded(picture: Picture) -> str:
     return f"data:{picture.media_type};base64,{base64.b64encode(picture.content).decode('ascii')}"
 
 
-def read_submitted(answer: HttpResponse | NotSent | NoAnswer, *, model: str, origin: str, path: str) -> Submitted:
+def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:
     """What the answer to a submit means. Only a definite refusal is one; whatever is unclear may have been paid for."""
     if isinstance(answer, NotSent):
         return answer
     if isinstance(answer, NoAnswer):
-        return _salvage(answer, model=model, origin=origin, path=path)
+        return _salvage(answer, prepared, origin=origin)
     if 200 <= answer.status < 300:
-        return _accepted(answer, model=model, origin=origin, path=path)
+        return _accepted(answer, prepared, origin=origin)
     reason, fields = detail_of(answer.body)
     match answer.status:
         case 429:
@@ -173,7 +178,7 @@ def read_submitted(answer: HttpResponse | NotSent | NoAnswer, *, model: str, ori
             )
 
 
-def _accepted(answer: HttpResponse, *, model: str, origin: str, path: str) -> Submitted:
+def _accepted(answer: HttpResponse, prepared: Prepared, *, origin: str) -> Submitted:
     body = parse_object(answer.body) or {}
     task_id = usable_id(body.get("request_id")) or usable_id(answer.headers.get("x-fal-request-id"))
     if task_id is None:
@@ -185,8 +190,8 @@ def _accepted(answer: HttpResponse, *, model: str, origin: str, path: str) -> Su
     return Accepted(
         ticket=_ticket(
             task_id,
-            model=model,
-            base=_requests_url(origin, path, task_id),
+            prepared,
+            base=_requests_url(origin, prepared.path, task_id),
             status_url=text_at(body, "status_url"),
             response_url=text_at(body, "response_url"),
             cancel_url=text_at(body, "cancel_url"),
@@ -197,11 +202,18 @@ def _accepted(answer: HttpResponse, *, model: str, origin: str, path: str) -> Su
 
 
 def _ticket(
-    task_id: str, *, model: str, base: str, status_url: str | None, response_url: str | None, cancel_url: str | None
+    task_id: str,
+    prepared: Prepared,
+    *,
+    base: str,
+    status_url: str | None,
+    response_url: str | None,
+    cancel_url: str | None,
 ) -> Ticket:
     return Ticket(
         provider="fal",
-        model=model,
+        model=prepared.model,
+        endpoint=prepared.path,
         task_id=task_id,
         poll_url=status_url or f"{base}/status",
         result_url=response_url or base,
@@ -215,7 +227,7 @@ def _requests_url(origin: str, path: str, task_id: str) -> str:
     return f"{origin}/{owner_and_app}/requests/{task_id}"
 
 
-def _salvage(silence: NoAnswer, *, model: str, origin: str, path: str) -> Submitted:
+def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:
     """A cut answer may hold the whole id, and fal repeats it in a header that comes first."""
     found = salvaged(silence.partial, "request_id") or silence.headers.get("x-fal-request-id")
     task_id = usable_id(found) if silence.status == 200 else None
@@ -224,8 +236,8 @@ def _salvage(silence: NoAnswer, *, model: str, origin: str, path: str) -> Submit
     return Accepted(
         ticket=_ticket(
             task_id,
-            model=model,
-            base=_requests_url(origin, path, task_id),
+            prepared,
+            base=_requests_url(origin, prepared.path, task_id),
             status_url=salvaged(silence.partial, "status_url"),
             response_url=salvaged(silence.partial, "response_url"),
             cancel_url=salvaged(silence.partial, "cancel_url"),
@@ -388,7 +400,5 @@ def read_listing(raw: bytes, prepared: Prepared, *, origin: str) -> tuple[Ticket
         task_id = usable_id(item.get("request_id")) if isinstance(item, dict) else None
         if task_id is not None and item.get("json_input") == ours:
             base = _requests_url(origin, prepared.path, task_id)
-            tickets.append(
-                _ticket(task_id, model=prepared.model, base=base, status_url=None, response_url=None, cancel_url=None)
-            )
+            tickets.append(_ticket(task_id, prepared, base=base, status_url=None, response_url=None, cancel_url=None))
     return tuple(tickets)

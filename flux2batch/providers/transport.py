@@ -247,6 +247,7 @@ class _Connection:
                     reason=f"the connection was closed before a byte was sent: {_words(error)}", offline=False
                 )
             return _silence(_words(error), complete, status, headers, body)
+        answer.close()  # read to its end it is not yet closed, and the connection would take no further request
         if promised is not None and len(body) < promised:
             return _silence("the answer was cut short", complete, status, headers, body)
         plain = _decoded(bytes(body), headers.get("content-encoding", "identity"), limit)

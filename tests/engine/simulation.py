@@ -124,6 +124,7 @@ class Service:
         ticket = Ticket(
             provider=self.name,
             model=f"{self.name}/m",
+            endpoint="/m",
             task_id=task_id,
             poll_url=f"https://x/{task_id}",
             result_url=None,

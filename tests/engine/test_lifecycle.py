@@ -68,7 +68,13 @@ def intended(take: int = 1, frames: int = 1) -> Intended:
 
 def accepted(cost: str | None = "0.05") -> Accepted:
     ticket = Ticket(
-        provider="bfl", model="bfl/flux-2-flex", task_id="t", poll_url="https://x", result_url=None, cancel_url=None
+        provider="bfl",
+        model="bfl/flux-2-flex",
+        endpoint="/v1/flux-2-flex",
+        task_id="t",
+        poll_url="https://x",
+        result_url=None,
+        cancel_url=None,
     )
     charge = None if cost is None else charged(cost)
     return Accepted(ticket=ticket, charge=charge, evidence="answer")

@@ -291,3 +291,19 @@ def test_a_kept_connection_that_the_server_closed_is_replaced_unseen():
             time.sleep(0.1)
 
     assert all(isinstance(came, HttpResponse) for came in answers)
+
+
+def test_a_connection_is_kept_for_the_next_request():
+    connections = []
+
+    def many_answers(connection: socket.socket, server: RawServer) -> None:
+        connections.append(connection)
+        while read_request(connection, server):
+            connection.sendall(answer(200, b"{}"))
+
+    pool = Pool(proxy=None, timeouts=Timeouts(connect=1, total=1))
+    with serving(many_answers) as server, closing(pool):
+        answers = [pool.get(server.url + "/", headers={}) for _ in range(5)]
+
+    assert all(isinstance(came, HttpResponse) for came in answers)
+    assert len(connections) == 1

@@ -16,6 +16,7 @@ from raw_server import RawServer, answer, read_request, reset, serving
 from flux2batch.engine.events import Accepted, AccountRefused, NotSent, Rejected, Throttled, Unanswered
 from flux2batch.providers import transport
 from flux2batch.providers.bfl import read_submitted
+from flux2batch.providers.contract import Prepared
 from flux2batch.providers.transport import HttpRequest, Line
 
 BODY = b'{"prompt":"a boat"}'
@@ -30,8 +31,9 @@ def submit(url: str, *, body: bytes = BODY, total: float = 2.0, connect_timeout:
         return line
     assert isinstance(line, Line)
     request = HttpRequest(method="POST", url=f"{url}/v1/flux-2-pro", headers={"x-key": "k"}, body=body)
+    prepared = Prepared(model="bfl/flux-2-pro", path="/v1/flux-2-pro", body=body, shot_id="0" * 32)
     came = transport.send(line, request, total=total)
-    return read_submitted(came, model="bfl/flux-2-pro", origin=url)
+    return read_submitted(came, prepared, origin=url)
 
 
 def after_request(*pieces: bytes, pause: float = 0.0, ending: str = "fin"):
