@@ -46,9 +46,15 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Look up",
         (
+            _entry("models", "List the models, or show everything about one."),
+            _entry("config", "Show every setting and where it came from."),
             _entry("explain", "Say what a code such as FB204 means."),
             _entry("schema", "Print the JSON Schema of a job file."),
         ),
+    ),
+    (
+        "Play",
+        (_entry("emulate", "Run the emulator as a server."),),
     ),
 )
 

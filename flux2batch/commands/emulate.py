@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flux2batch.commands.command import as_command
 from flux2batch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,20 +18,16 @@ if TYPE_CHECKING:
 
     from flux2batch.emulator.server import Emulator
 
-_HELP = """Stand in for BFL and fal on this machine: real HTTP, drawn pictures, no cost.
 
-\b
-Examples:
-  flux2batch emulate
-  flux2batch emulate --port 8080 --latency 4±1 --books emulator.db
-  flux2batch emulate --fault 429:0.1 --fault drop-after-accept:0.02
-
-It prints the base URLs and keys as lines for a shell, and listens until Ctrl-C. A prompt can ask for a fault as well:
-"a fox [emulate content-moderated]". `--faults` lists them all.
-"""
-
-
-@click.command("emulate", help=_HELP)
+@as_command(
+    "emulate",
+    summary="Run the emulator as a server.",
+    examples=[
+        ("flux2batch emulate", "On free ports; base URLs and keys are printed"),
+        ("flux2batch emulate --port 8080 --latency 4±1 --books emulator.db", "Slower, and the same after a restart"),
+        ("flux2batch emulate --fault 429:0.1 --fault drop-after-accept:0.02", "Things go wrong"),
+    ],
+)
 @click.option(
     "--port", type=click.IntRange(0, 65530), default=0, help="BFL's port; fal and the others take the five after it."
 )
@@ -89,6 +86,11 @@ def command(
     list_faults: bool,
     as_json: bool,
 ) -> None:
+    """Stand in for BFL and fal on this machine: real HTTP, drawn pictures, no cost.
+
+    It prints the base URLs and keys as lines for a shell, and listens until Ctrl-C. A prompt can ask for a fault as
+    well: "a fox [emulate content-moderated]". `--faults` lists them all.
+    """
     if list_faults:
         _list_faults(as_json=as_json)
         return
