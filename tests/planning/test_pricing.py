@@ -107,6 +107,7 @@ def test_frames_multiply_the_pictures_and_not_the_references() -> None:
 
     assert (one.max, four.max) == (Decimal("0.024"), Decimal("0.06"))
     assert four.parts[0] == ("4 pictures 1 MP", Decimal("0.048"))
+    assert priced("fal/flux-2-pro", (1920, 1088), MEGAPIXEL, frames=3).max == 3 * Decimal("0.045") + Decimal("0.015")
 
 
 def test_a_megapixel_is_two_to_the_twentieth() -> None:
