@@ -411,13 +411,17 @@ def _is_refused(faults: tuple[Fault, ...]) -> bool:
 
 
 def _size(width: int | None, height: int | None, references: tuple[Reference, ...]) -> tuple[int, int]:
-    """What comes out: the size asked for, or the first reference's, or a square; sides cut down to multiples of 16."""
+    """The size that is billed: the one asked for, or the first reference's, or a square."""
     wide, high = 1024, 1024
     if references:
         shrink = max(1.0, (references[0].width * references[0].height / bfl_rules.MAX_PIXELS) ** 0.5)
         wide, high = int(references[0].width / shrink), int(references[0].height / shrink)
-    wide, high = width or wide, height or high
-    return max(bfl_rules.MIN_SIDE, wide // 16 * 16), max(bfl_rules.MIN_SIDE, high // 16 * 16)
+    return width or wide, height or high
+
+
+def _cut(side: int) -> int:
+    """Pictures come out in multiples of 16."""
+    return max(bfl_rules.MIN_SIDE, side // 16 * 16)
 
 
 def _wish(
@@ -435,8 +439,8 @@ def _wish(
         "prompt": asked.prompt,
         "final_prompt": asked.prompt + (Random(seed).choice(_DETAILS) if notes else ""),
         "seed": seed,
-        "width": width,
-        "height": height,
+        "width": _cut(width),
+        "height": _cut(height),
         "guidance": (values["guidance"] if values["guidance"] is not None else 5.0) if endpoint.flexible else None,
         "steps": (values["steps"] or 50) if endpoint.flexible else None,
         "most_steps": 50,

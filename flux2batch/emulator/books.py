@@ -434,12 +434,14 @@ def _opened(file: Path | None) -> sqlite3.Connection:
     db = sqlite3.connect("" if file is None else file, isolation_level=None, check_same_thread=False, timeout=10)
     try:
         db.execute("PRAGMA trusted_schema = OFF")
-        if file is not None:
-            db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing by it, only a fallen machine would
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):
             raise sqlite3.DatabaseError(f"they are of version {version}, this emulator writes {VERSION}")
+        if not version and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise sqlite3.DatabaseError("this is another program's database")
+        if file is not None:
+            db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing by it, only a fallen machine would
         db.executescript(_TABLES)
         db.execute(f"PRAGMA user_version = {VERSION}")
     except BaseException:

@@ -148,6 +148,8 @@ class Fault:
 
     def __str__(self) -> str:
         span = "" if (self.first, self.last) == (1, None) else f"@{self.first}-{self.last or ''}"
+        if self.first == self.last:
+            span = f"@{self.first}"
         argument = f"={self.argument}" if self.argument else ""
         return f"{self.name}{argument}{span}"
 

@@ -301,6 +301,8 @@ class _Connection(asyncio.Protocol):
             if len(self._buffer) > MAX_HEAD:
                 raise _BadRequest(431)
             return False
+        if end > MAX_HEAD:
+            raise _BadRequest(431)
         self._searched = 0
         head = _parse_head(bytes(self._buffer[:end]))
         del self._buffer[: end + 4]

@@ -228,11 +228,10 @@ def _palette(style: _Style, hue: float, turning: float, named: Sequence[Rgb], gu
     subject = named[0] if named else tone(hue + 0.52, 0.55, 0.95)
 
     colours: list[Rgb] = [(0, 0, 0)] * 256
+    shown = [number / max(style.bands - 1, 1) for number in range(style.bands)]
+    sky = [tone(sky_hue + turning * up, style.dusk + (0.9 - style.dusk) * up**0.85, sky_full) for up in shown]
     for band in range(_BANDS):
-        height = band / (_BANDS - 1)
-        colours[_SKY + band] = tone(
-            sky_hue + turning * height, style.dusk + (0.9 - style.dusk) * height**0.85, sky_full
-        )
+        colours[_SKY + band] = sky[round(band * (style.bands - 1) / (_BANDS - 1))]
     for shade in range(_SUN_SHADES):
         colours[_SUN + shade] = tone(sky_hue + turning * (1 + shade * 0.1), 0.97 - shade * 0.035, 0.95)
     for ridge in range(_RIDGES):
@@ -432,7 +431,7 @@ def _draw_ridge(
         _draw_blocks(pen, rng, width, height, base, tall, body=body, lit=fine > 0.5)
         return
 
-    points = 16 + round(64 * fine)
+    points = min(16 + round(64 * fine), max(16, width // 8))
     waves = {"waves": (1.3, 3.1, 7.0, 17.0), "dunes": (0.8, 1.7, 0.0, 0.0), "peaks": (1.1, 2.7, 6.1, 15.0)}[kind]
     line = []
     for number in range(points + 1):
@@ -587,6 +586,7 @@ def _wrapped(prompt: str, room: int, size: int) -> list[str]:
     return lines or [""]
 
 
+@lru_cache(maxsize=128)  # a sweep prints the same prompt again and again
 def _words(text: str, *, size: int, width: int, height: int, faint: bool = False) -> Image.Image:
     """Printed words as palette indices, from paper to ink."""
     mask = Image.new("L", (max(1, width), max(1, height)))

@@ -60,7 +60,7 @@ class Studio:
     """Shared by the services of one emulator; lives in its event loop, paints in its threads."""
 
     def __init__(
-        self, *, books: Books, script: Script, latency: Latency, rules: Rules, salt: bytes, painters: int = 2
+        self, *, books: Books, script: Script, latency: Latency, rules: Rules, salt: bytes, painters: int = 1
     ) -> None:
         self.books = books
         self.script = script
