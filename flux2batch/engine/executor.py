@@ -77,7 +77,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A worker met something that ends the run: a full disk, a bug. `outcome` is what is to be believed of the shot."""
+    """A worker met trouble: a full disk ends the run, a bug does not. `outcome` is what is believed of the shot."""
 
     error: Exception
     outcome: Outcome | None
@@ -201,7 +201,7 @@ class Executor:
 
     def _begin_takes(self, feed: Feed, wanted: Mapping[str, Iterator[Offer]]) -> bool:
         """Intend as many new takes as there is room for; whether more may be begun later."""
-        if self.stop != "no" or self._error is not None or self._scheduler.problem is not None:
+        if self.stop != "no" or isinstance(self._error, MachineError) or self._scheduler.problem is not None:
             return False
         returning = self._scheduler.resubmits()
         if returning:
@@ -275,8 +275,11 @@ class Executor:
                     self._give_up(error)
                     self._scheduler.interrupted(shot, now)
                 case Interrupted(error=error, outcome=believed):
+                    # A bug met one shot; the others go on, and the run's exit code tells of it.
                     assert believed is not None
-                    self._give_up(error)
+                    self._error = self._error or error
+                    if isinstance(error, MachineError):
+                        self._scheduler.abort()
                     self._note(shot, self._scheduler.told(shot, believed, now))
                 case HungUp():
                     self._note(shot, self._scheduler.hung_up(shot, now))

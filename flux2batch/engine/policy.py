@@ -92,7 +92,7 @@ class Budgets:
 class Overrun:
     """This shot does not fit."""
 
-    limit: Literal["the job's budget", "this call's limit"]
+    limit: Literal["the job's budget", "this call's limit", "today's limit"]
     limit_usd: Money
     committed_usd: Money
     needed_usd: Money

@@ -1,0 +1,200 @@
+"""The run directory: where a job's pictures and journal live, opened for one driver or for reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flux2batch.engine.journal import Journal
+from flux2batch.engine.lock import DirectoryLock
+from flux2batch.errors import MachineError, Refused, UsageError
+
+INNER = ".flux2batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """For whom a run directory is opened: it remembers this, and serves nothing else."""
+
+    job_name: str
+    job_file: str | None  # absolute; None for a job given as Python data
+    emulated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDirectory:
+    """An open run directory."""
+
+    root: Path
+    journal: Journal
+
+    @property
+    def inner(self) -> Path:
+        """The folder of what is not for looking at."""
+        return self.root / INNER
+
+    @property
+    def originals(self) -> Path:
+        """Pictures as they came, where `exact` trimmed them."""
+        return self.inner / "originals"
+
+
+def journal_of(root: Path) -> Path:
+    """Where the journal of a run directory is."""
+    return root / INNER / "journal.db"
+
+
+def is_run_directory(root: Path) -> bool:
+    """Whether there is a journal in it."""
+    return journal_of(root).is_file()
+
+
+@contextmanager
+def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None) -> Iterator[RunDirectory]:
+    """Open the run directory for this process alone, made anew where there is none.
+
+    Raises Refused where it belongs to another job or to another kind of service, and MachineError where it cannot be
+    written, is locked, damaged, copied or older than it was.
+    """
+    inner = root / INNER
+    try:
+        inner.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _probe(inner)
+    except OSError as error:
+        raise MachineError(f"{root} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+    with DirectoryLock(inner, now=now):
+        path = inner / "journal.db"
+        fresh = not path.exists()
+        journal = (
+            Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
+        )
+        with closing(journal):
+            _belong(journal, root, purpose)
+            if memory is not None:
+                memory.recognise(journal, root)
+            try:
+                yield RunDirectory(root=root, journal=journal)
+            finally:
+                if memory is not None:
+                    memory.remember(journal, root)
+
+
+@contextmanager
+def look_into(root: Path) -> Iterator[RunDirectory]:
+    """Open the run directory for reading; whoever drives it is not disturbed."""
+    if not is_run_directory(root):
+        raise UsageError(f"{root} is not a run directory: there is no journal in it.")
+    with closing(Journal.open(journal_of(root), driving=False)) as journal:
+        yield RunDirectory(root=root, journal=journal)
+
+
+def _probe(inner: Path) -> None:
+    """Write, flush and rename for once, before anything is paid for."""
+    probe, renamed = inner / ".probe.part", inner / ".probe"
+    with probe.open("wb") as file:
+        file.write(b"flux2batch")
+        file.flush()
+        os.fsync(file.fileno())
+    probe.replace(renamed)
+    renamed.unlink()
+
+
+def _belong(journal: Journal, root: Path, purpose: Purpose) -> None:
+    """A run directory remembers whose it is."""
+    kind = "emulated" if purpose.emulated else "real"
+    known_kind = journal.meta("kind")
+    if known_kind is not None and known_kind != kind:
+        raise Refused(f"{root} holds {known_kind} pictures, and this run is {kind}. Choose another folder with --out.")
+    known_file, known_name = journal.meta("job_file"), journal.meta("job_name")
+    other_file = bool(purpose.job_file and known_file and known_file != purpose.job_file)
+    # A job file that was moved or renamed is the same job: its old path is gone, and its name is what it was.
+    if other_file and (known_name != purpose.job_name or Path(str(known_file)).exists()):
+        raise Refused(
+            f"{root} belongs to {known_file}, not to {purpose.job_file}."
+            " Rename one of the jobs, or choose another folder with --out."
+        )
+    journal.set_meta("kind", kind)
+    journal.set_meta("job_name", purpose.job_name)
+    if purpose.job_file:
+        journal.set_meta("job_file", purpose.job_file)
+
+
+class Memory:
+    """What this machine remembers of its run directories, to notice one that was restored or copied.
+
+    It lies in the user's state folder and is only ever behind the journals, never ahead: losing it costs a check.
+    """
+
+    _SCHEMA = """
+    CREATE TABLE IF NOT EXISTS run_directories (
+      id TEXT PRIMARY KEY, path TEXT NOT NULL, last_seq INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """
+
+    def __init__(self, file: Path, *, accept_rollback: bool, fork: bool) -> None:
+        self._file = file
+        self._accept_rollback = accept_rollback
+        self._fork = fork
+
+    def recognise(self, journal: Journal, root: Path) -> None:
+        """Refuse a run directory whose journal knows less than it did, or that stands in two places."""
+        with closing(self._open()) as database:
+            row = database.execute(
+                "SELECT path, last_seq FROM run_directories WHERE id = ?", (journal.run_directory_id,)
+            ).fetchone()
+        if row is None:
+            return
+        path, last_seq = Path(row[0]), int(row[1])
+        if journal.last_seq < last_seq and not self._accept_rollback:
+            raise MachineError(
+                f"{root} is older than it was: its journal ends at event {journal.last_seq}, and {last_seq} were"
+                " recorded. What happened since may have been paid for. If you restored a backup on purpose:"
+                " flux2batch doctor --accept-rollback."
+            )
+        if path != root.resolve() and _same_directory_at(path, journal) and not self._fork:
+            raise MachineError(
+                f"{root} is a copy of {path}: driving both could pay twice. If the copy is to live on its own:"
+                " flux2batch doctor --fork."
+            )
+
+    def remember(self, journal: Journal, root: Path) -> None:
+        """Note how far the journal has come."""
+        with suppress(sqlite3.Error, MachineError, OSError), closing(self._open()) as database:
+            database.execute(
+                "INSERT OR REPLACE INTO run_directories VALUES (?, ?, ?)",
+                (journal.run_directory_id, str(root.resolve()), journal.last_seq),
+            )
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            database = sqlite3.connect(self._file, isolation_level=None, timeout=30)
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(self._SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise MachineError(f"{self._file} cannot be opened: {error}.") from error
+        return database
+
+
+def _same_directory_at(path: Path, journal: Journal) -> bool:
+    if not is_run_directory(path):
+        return False
+    try:
+        with closing(Journal.open(journal_of(path), driving=False)) as other:
+            return other.run_directory_id == journal.run_directory_id
+    except MachineError:
+        return False
+
+
+def job_file_of(root: Path) -> str | None:
+    """The job file that a run directory was made for, where it says so."""
+    with suppress(MachineError, UsageError, json.JSONDecodeError), look_into(root) as directory:
+        return directory.journal.meta("job_file")
+    return None

@@ -1,0 +1,227 @@
+"""The ledger: what each take was estimated at, what was charged for it, when and why; a pure fold over events."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from flux2batch.engine.events import Adopted, Event, Intended, Resubmitted, Retried, Withdrawn
+from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
+from flux2batch.money import ZERO, Money
+from flux2batch.planning.shot import ShotId
+
+SCHEMA_VERSION = 1
+
+
+class Recorded(Protocol):
+    """An event as a journal has it."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def shot(self) -> ShotId | None: ...
+    @property
+    def event(self) -> Event: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One take. Amounts are dollars, to the last digit that the journal has."""
+
+    shot: str
+    take: int
+    status: str
+    model: str
+    provider: str
+    began: str
+    ended: str | None
+    estimate_usd: Decimal
+    reserved_usd: Decimal
+    charged_usd: Decimal | None  # None: not known (yet)
+    at_risk_usd: Decimal
+    charge_source: str | None
+    megapixels_in: str | None
+    megapixels_out: str | None
+    task_id: str | None
+    seed: int | None
+    width: int | None
+    height: int | None
+    paths: str  # one a line
+    coordinates: Mapping[str, str]
+    repeat: int
+    prompt: str
+    final_prompt: str | None
+    reason: str | None
+    source: str | None  # the run directory that the picture came from, where it was not bought
+
+
+def lines(entries: Iterable[Recorded]) -> Iterator[Line]:
+    """The takes in the order in which they ended or, at the end, are still under way."""
+    lives: dict[ShotId, Life] = {}
+    told: set[ShotId] = set()  # shots whose last take has its line already
+    for entry in entries:
+        if entry.shot is None:
+            continue
+        life = lives.get(entry.shot, UNBORN)
+        match entry.event:
+            case Retried() | Resubmitted():
+                yield _line(entry.shot, life)
+                told.add(entry.shot)
+            case Withdrawn():
+                told.add(entry.shot)
+            case Intended() | Adopted():
+                told.discard(entry.shot)
+        lives[entry.shot] = advance(life, entry.event, at=entry.at)  # type: ignore[arg-type]
+    for shot, life in lives.items():
+        if shot not in told:
+            yield _line(shot, life)
+
+
+def _line(shot: ShotId, life: Life) -> Line:
+    intended, rendered, charge = life.intended, life.rendered, life.charge
+    first = life.saved[0] if life.saved else None
+    return Line(
+        shot=shot,
+        take=life.takes,
+        status=life.phase.value,
+        model=intended.model if intended else "",
+        provider=intended.model.partition("/")[0] if intended else "",
+        began=_stamp(life.began_at) or "",
+        ended=_stamp(life.since),
+        estimate_usd=intended.estimate if intended else ZERO,
+        reserved_usd=intended.reserve if intended else ZERO,
+        charged_usd=charge.usd if charge else None,
+        at_risk_usd=Money(life.at_risk - life.maybe_spent),
+        charge_source=charge.source if charge else None,
+        megapixels_in=charge.megapixels_in if charge else None,
+        megapixels_out=charge.megapixels_out if charge else None,
+        task_id=life.ticket.task_id if life.ticket else None,
+        seed=rendered.seed if rendered else None,
+        width=first.width if first else None,
+        height=first.height if first else None,
+        paths="\n".join(saved.path for saved in life.saved),
+        coordinates={axis: one for axis, (one, _) in intended.coordinates.items()} if intended else {},
+        repeat=intended.repeat if intended else 1,
+        prompt=intended.prompt if intended else "",
+        final_prompt=rendered.prompt if rendered else None,
+        reason=life.reason,
+        source=life.source,
+    )
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """A sum over takes."""
+
+    name: str
+    takes: int
+    pictures: int
+    estimate: Money
+    charged: Money
+    at_risk: Money
+
+
+def totals(all_lines: Iterable[Line], *, by: str | None = None) -> list[Total]:
+    """The sums by `model`, `day`, `status`, or an axis; all together where `by` is None. In order of appearance."""
+    groups: dict[str, list[Line]] = {}
+    for line in all_lines:
+        groups.setdefault(_group(line, by), []).append(line)
+    return [_total(name, group) for name, group in groups.items()]
+
+
+def _group(line: Line, by: str | None) -> str:
+    match by:
+        case None:
+            return "all"
+        case "model":
+            return line.model
+        case "status":
+            return line.status
+        case "day":
+            return line.began[:10]
+        case axis:
+            return line.coordinates.get(axis, "–")
+
+
+def _total(name: str, group: list[Line]) -> Total:
+    return Total(
+        name=name,
+        takes=len(group),
+        pictures=sum(line.paths.count("\n") + 1 for line in group if line.status == Phase.DONE and line.paths),
+        estimate=Money(sum((line.estimate_usd for line in group), start=Decimal(0))),
+        charged=Money(sum((line.charged_usd or Decimal(0) for line in group), start=Decimal(0))),
+        at_risk=Money(sum((line.at_risk_usd for line in group), start=Decimal(0))),
+    )
+
+
+# As text.
+
+COLUMNS = tuple(field.name for field in fields(Line))
+_NUMBERS = frozenset(
+    {"take", "repeat", "estimate_usd", "reserved_usd", "charged_usd", "at_risk_usd", "seed", "width", "height"}
+)
+# A spreadsheet takes a cell that begins like this for a formula. Full-width forms become the plain ones on the way.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def as_csv(all_lines: Iterable[Line]) -> Iterator[str]:
+    """CSV that a spreadsheet opens without running anything in it: every text quoted, formulas disarmed."""
+    yield _csv_row(COLUMNS)
+    for line in all_lines:
+        yield _csv_row([_cell(name, getattr(line, name)) for name in COLUMNS])
+
+
+def _csv_row(cells: Iterable[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+class _Number(float):
+    """A number whose written form is kept to the last digit; csv leaves floats unquoted."""
+
+    def __init__(self, value: Any) -> None:
+        self._written = f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+    def __repr__(self) -> str:
+        return self._written
+
+    __str__ = __repr__
+
+
+def _cell(name: str, value: Any) -> Any:
+    if value is None:
+        return ""
+    if name in _NUMBERS:
+        return _Number(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else str(value)
+    return disarmed(text)
+
+
+def disarmed(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    begins = text.lstrip(" ")
+    return f"'{text}" if begins.startswith(_FORMULA) else text
+
+
+def as_jsonl(all_lines: Iterable[Line]) -> Iterator[str]:
+    """JSON, a take a line; amounts are text, so that no reader rounds them."""
+    for line in all_lines:
+        plain = {name: _plain(getattr(line, name)) for name in COLUMNS}
+        yield json.dumps({"schema_version": SCHEMA_VERSION, **plain}, ensure_ascii=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return dict(value) if isinstance(value, Mapping) else value
