@@ -20,11 +20,15 @@ from flux2batch.reading.spans import (
     source_span,
 )
 from flux2batch.reading.yaml_faults import Patch, diagnose
+from flux2batch.reading.yaml_nodes import Alias, Entry, ListNode, MapNode, Node, Scalar
 from flux2batch.reading.yaml_text import decode
-from flux2batch.reading.yaml_tree import Alias, Entry, ListNode, MapNode, Node, Scalar, Tree, build
+from flux2batch.reading.yaml_tree import Tree, build
 
 _MAX_FAULTS = 20
 _MAX_READ = 400_000  # characters over all readings of one faulty file: each fault that is painted over costs one more
+
+# Errors that change no other value: the first of two equal keys counts, a stand-in takes the place of a lost character.
+_LOCAL = {"FB113", "FB115", "FB116", "FB120", "FB121"}
 
 Expected = Literal["job", "anything"]
 
@@ -102,8 +106,10 @@ class Document:
 
 
 def read_document(raw: bytes, *, name: str, expected: Expected = "job") -> tuple[Document | None, tuple[Problem, ...]]:
-    """The document in these bytes, or None and what is wrong; warnings come with a document.
+    """The document in these bytes, or None and what is wrong.
 
+    Warnings come with a document, and so do errors that leave the other values as they were meant (a key that appears
+    twice, a byte that is no UTF-8): what else is wrong can then be said in the same breath.
     A job must be a mapping with something in it; where `anything` is expected a list or a single value will do.
     """
     decoded = decode(raw, name=name)
@@ -115,7 +121,7 @@ def read_document(raw: bytes, *, name: str, expected: Expected = "job") -> tuple
     if expected == "job" and not has_errors(problems):
         problems += _refuse_shape(source, tree)
     found = tuple(in_order(problems))
-    if has_errors(found):
+    if not tree.is_whole or faults or any(p.severity == "error" and p.code not in _LOCAL for p in found):
         return None, found
     data = tree.root.value if tree.root else None
     return Document(name=name, text=source.text, data=data, _source=source, _root=tree.root), found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from flux2batch.reading.problems import Problem, error, warning
@@ -17,20 +18,29 @@ _FEW_WORDS = 3
 _SHORT = 60
 
 
-def swallowed_text(source: Source, text: str, value: Any, end: int) -> Problem | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swallowed:
+    """A comment that was meant as text: the problem, and the text that was meant."""
+
+    problem: Problem
+    text: str
+
+
+def swallowed_text(source: Source, text: str, value: Any, end: int) -> Swallowed | None:
     """The problem with the comment behind an unquoted value that ends at `end`, if it looks like part of the value."""
     found = _COMMENT.match(source.text, end)
     if found is None or (text and not isinstance(value, str)):
         return None
     comment, words = found[1], len(text.split())
     where = source.place(found.start(1), found.end(1))
-    help = quoted_help(f"{text} {comment}".strip())
+    meant = f"{text} {comment}".strip()
+    message, help = "text after ' #' is a comment and is dropped", quoted_help(meant)
     if _HEX_COLOUR.match(comment) and words < _FEW_WORDS:
-        return error("FB121", "text after ' #' is a comment and is dropped", where=where, help=help)
+        return Swallowed(problem=error("FB121", message, where=where, help=help), text=meant)
     is_text = _GLUED.match(comment) or (words >= _FEW_WORDS and _NUMBER.match(comment))
     if not text or not is_text:
         return None
-    return warning("FB121", "text after ' #' is a comment and is dropped", where=where, help=help)
+    return Swallowed(problem=warning("FB121", message, where=where, help=help), text=meant)
 
 
 def quoted_help(text: str) -> str:

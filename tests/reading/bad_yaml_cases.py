@@ -193,8 +193,12 @@ ROWS: tuple[Case, ...] = (
     _case(
         "B26", "deep by aliases", "a: &a " + "[" * 40 + "]" * 40 + "\nb: " + "[" * 30 + "*a" + "]" * 30, "FB106 2:34"
     ),
-    _case("B27", "60,000 items", "tags:\n" + "- a\n" * 60_000, "FB105 49999:3"),
-    _case("B27", "60,000 items in brackets", "tags: [" + "a, " * 60_000 + "]", "FB105 1:149999"),
+    _case("B27", "60,000 items", "tags:\n" + "- a\n" * 60_000, "FB105 50000:3"),
+    _case("B27", "60,000 items in brackets", "tags: [" + "a, " * 60_000 + "]", "FB105 1:150004"),
+    _case("B27", "30,000 mappings", "tags:\n" + "- {a: b}\n" * 30_000, "FB105 16667:7"),
+    _case("B27", "60,000 keys", "vars:\n" + "".join(f"  k{n}: 1\n" for n in range(60_000)), "FB105 25001:3"),
+    _case("B27", "a prompt of 60,000 commas and dashes", "prompt: |\n" + "  - a, [b,\n" * 60_000),
+    _case("B27", "a quoted prompt of 60,000 commas", 'prompt: "' + "a, b, " * 60_000 + '"\n'),
     # --- values that YAML 1.1 reads otherwise
     _case("B28", "no, on, yes", _job("vars: {a: no, on: yes, yes: off, y: n}")),
     _case("B29", "ratios and times", _job("vars: {a: 16:9, b: 1:30, c: 12:30:45}")),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flux2batch.errors import InvalidInput
 from flux2batch.reading.document import document_of, read_document, read_file
-from flux2batch.reading.problems import Problem
+from flux2batch.reading.problems import Problem, has_errors
 
 
 def _read(text: str | bytes) -> Any:
@@ -27,8 +27,8 @@ def _read(text: str | bytes) -> Any:
 
 
 def _problems(text: str) -> tuple[Problem, ...]:
-    document, problems = read_document(text.encode(), name="job.yaml")
-    assert document is None
+    _, problems = read_document(text.encode(), name="job.yaml")
+    assert has_errors(problems)
     return problems
 
 
@@ -192,6 +192,33 @@ def test_problems_know_the_way_to_their_value() -> None:
     assert [problem.steps for problem in problems] == [("sweep", "seed", 1), ("sweep", "look", 0)]
 
 
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (b"a: 1\na: 2\nb: 3\n", {"a": 1, "b": 3}),
+        (b"a: caf\xe9\nb: 3\n", {"a": "caf\ufffd", "b": 3}),
+        (b"a: x\x07y\nb: 3\n", {"a": "x\ufffdy", "b": 3}),
+        (b"a: #0047AB\nb: 3\n", {"a": "#0047AB", "b": 3}),
+    ],
+)
+def test_an_error_that_leaves_the_other_values_known_comes_with_a_document(text: bytes, data: Any) -> None:
+    document, problems = read_document(text, name="job.yaml")
+
+    assert has_errors(problems)
+    assert document is not None
+    assert document.data == data
+
+
+@pytest.mark.parametrize(
+    "text", ["a: @x\n", "a: [1\n", "1: a\n", "a: .nan\n", "a: *b\n", "a: !env x\n", "a: 1\n---\nb: 2\n"]
+)
+def test_an_error_behind_which_others_would_be_guesses_comes_alone(text: str) -> None:
+    document, problems = read_document(text.encode(), name="job.yaml")
+
+    assert has_errors(problems)
+    assert document is None
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_document_or_problems(raw: bytes) -> None:
     document, problems = read_document(raw, name="job.yaml")
@@ -200,8 +227,9 @@ def test_any_bytes_give_a_document_or_problems(raw: bytes) -> None:
 
 
 tokens = st.sampled_from(
-    ["a", "b: ", "c:", "- ", "? ", ": ", "[", "]", "{", "}", ", ", "'", '"', "|", ">", "&x ", "*x", "!t ", "#", " ", "\n",
-     "\n  ", "\n    ", "\t", "---", "...", "%", "@", "`", "\\", "{{ x }}", "1", "~", "\r", "\u2028", "é", "\x07", "<<: "]
+    ["a", "b: ", "c:", "- ", "? ", ": ", "[", "]", "{", "}", ", ", "'", '"', "|", ">", "&x ", "*x", "!t ", "#", " ",
+     "\n", "\n  ", "\n    ", "\t", "---", "...", "%", "@", "`", "\\", "{{ x }}", "1", "~", "\r", "\u2028", "é", "\x07",
+     "<<: "]
 )  # fmt: skip
 
 
