@@ -20,8 +20,6 @@ _JOINERS = "\u200c\u200d"  # Persian, Hindi and many emoji are misspelt without 
 
 def safe(text: str) -> str:
     """The text with every control, direction-changing and zero-width character written out; newline and tab stay."""
-    if text.isprintable():
-        return text
     return _INVISIBLE.sub(_escape, text)
 
 

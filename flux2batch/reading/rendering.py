@@ -62,7 +62,7 @@ def _text(problem: Problem, *, colour: bool, width: int) -> str:
     if place:
         lines.append(f"{paint(f'{margin}-->', 'blue')} {_spot(place)}")
     if place and place.line_text is not None:
-        source, indent, carets = _source_and_carets(place, width=max(_NARROWEST, min(_WINDOW, width - digits - 3)))
+        source, indent, carets = _source_and_carets(place, width=max(_NARROWEST, min(_WINDOW, width - digits - 5)))
         bar = paint(f"{margin} |", "blue")
         lines.append(bar)
         lines.append(f"{paint(f'{place.line} |', 'blue')} {source}".rstrip())

@@ -30,7 +30,7 @@ _CLOCK_CHANCE_AND_WORLD = (
 LAYERS: tuple[Layer, ...] = (
     Layer(
         rooms=(
-            "__init__", "errors", "money", "resources", "safe_text", "text_width", "redaction", "secret",
+            "__init__", "durable", "errors", "money", "resources", "safe_text", "text_width", "redaction", "secret",
             "reading.problems", "reading.codes", "engine.events",
             "planning.canonical", "planning.numerals", "planning.slugs",
         ),
@@ -56,8 +56,11 @@ LAYERS: tuple[Layer, ...] = (
         never=(*_CLOCK_CHANCE_AND_WORLD, "os", "pathlib", "threading"),
     ),
     Layer(
-        rooms=("engine.clock", "engine.journal", "engine.records", "pictures", "providers", "emulator", "reporting"),
-        foreign=("requests", "urllib3", "tenacity", "PIL", "wcwidth", "certifi"),
+        rooms=(
+            "engine.clock", "engine.journal", "engine.records", "engine.lock", "engine.run_directory",
+            "pictures", "providers", "emulator", "reporting",
+        ),
+        foreign=("requests", "urllib3", "tenacity", "PIL", "wcwidth", "certifi", "filelock"),
         never=(),
     ),
     Layer(rooms=("engine",), foreign=("tenacity",), never=()),
