@@ -218,6 +218,7 @@ class Saved:
 
     frame: int  # from 0
     path: str  # relative to the run directory
+    copies: tuple[str, ...]  # where it lies as well, for the equal shots that share it
     sha256: str
     size_bytes: int
     width: int

@@ -10,7 +10,6 @@ Rules that hold this file together:
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
+from flux2batch.durable import sync_folder
 from flux2batch.engine import records
 from flux2batch.engine.events import Event, RunEvent, ShotEvent
 from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase, advance
@@ -296,7 +296,9 @@ def _summary(life: Life) -> Summary:
 
 
 def _paths(life: Life) -> tuple[str, ...]:
-    return tuple(saved.path for saved in life.saved)
+    """Where its pictures lie, in the order of the plan: the frames of the first place, then of each that shares them."""
+    places = [(saved.path, *saved.copies) for saved in life.saved]
+    return tuple(path for share in zip(*places, strict=False) for path in share)
 
 
 def _snapshot_row(shot: ShotId, life: Life) -> tuple[str, str, str, str, str, str]:
@@ -360,14 +362,3 @@ def _calm(sql: str) -> str:
 
 def _damaged(path: Path, why: str) -> JournalDamaged:
     return JournalDamaged(f"The journal {path} is damaged: {why}. Nothing was sent. See 'flux2batch doctor --recover'.")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's own entries durable. Windows has no such thing and does not need it."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -159,6 +159,7 @@ class Service:
         return Saved(
             frame=work.frame,
             path=f"{work.shot}.png",
+            copies=(),
             sha256="0" * 64,
             size_bytes=1,
             width=1,

@@ -93,6 +93,7 @@ def saved(frame: int = 0) -> Saved:
     return Saved(
         frame=frame,
         path=f"a-{frame}.png",
+        copies=(),
         sha256="0" * 64,
         size_bytes=1,
         width=1,

@@ -53,6 +53,7 @@ TICKET = Ticket(
 SAVED = Saved(
     frame=0,
     path="a.png",
+    copies=(),
     sha256="0",
     size_bytes=1,
     width=8,

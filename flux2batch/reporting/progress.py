@@ -1,0 +1,148 @@
+"""How a run is going, for a person who glances at it: a tally of facts, and one calm line made of it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flux2batch.engine.events import Saved, ShotEvent
+from flux2batch.engine.lifecycle import ENDED, Life, Phase
+from flux2batch.money import Money, show
+from flux2batch.planning.shot import ShotId
+from flux2batch.text_width import shortened
+
+_WINDOW_S = 120.0
+_BAR = 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has happened in this run so far."""
+
+    wanted: int  # shots that this run is to bring to an end
+    budget: Money | None
+    committed: Money
+    in_hand: int = 0
+    ended: Counter[Phase] = field(default_factory=Counter)
+    unknown: int = 0
+    stalled: int = 0
+    pictures: int = 0
+    stopping: bool = False
+    _recent: deque[float] = field(default_factory=deque)
+    _began_s: float | None = None
+
+    def saw(self, event: ShotEvent, life: Life, now_s: float) -> None:
+        """Take in one fact."""
+        if isinstance(event, Saved):
+            self.pictures += 1
+        if life.phase in ENDED:
+            self.ended[life.phase] += 1
+            self._recent.append(now_s)
+        if life.phase is Phase.UNKNOWN:
+            self.unknown += 1
+        if life.stalled:
+            self.stalled += 1
+
+    def stands(self, *, in_hand: int, committed: Money, stopping: bool, now_s: float) -> None:
+        """Take in where the run stands."""
+        self.in_hand, self.committed, self.stopping = in_hand, committed, stopping
+        self._began_s = now_s if self._began_s is None else self._began_s
+        while self._recent and self._recent[0] < now_s - _WINDOW_S:
+            self._recent.popleft()
+
+    @property
+    def finished(self) -> int:
+        """Shots that came to an end, whichever."""
+        return sum(self.ended.values())
+
+    def per_minute(self, now_s: float) -> float | None:
+        """Shots a minute of late; None while there is nothing to go by."""
+        if len(self._recent) < 3 or self._began_s is None:
+            return None
+        span = now_s - max(self._began_s, now_s - _WINDOW_S)
+        return None if span < 1 else len(self._recent) * 60 / span
+
+    def left_s(self, now_s: float) -> float | None:
+        """Seconds until the last shot, at the pace of late."""
+        pace = self.per_minute(now_s)
+        return None if not pace else max(0, self.wanted - self.finished) / pace * 60
+
+
+def facts(tally: Tally, now_s: float) -> list[str]:
+    """What is worth saying now, in the order of its weight."""
+    troubles = {
+        "moderated": tally.ended[Phase.MODERATED],
+        "rejected": tally.ended[Phase.REJECTED],
+        "failed": tally.ended[Phase.FAILED],
+        "lost": tally.ended[Phase.LOST],
+        "held": tally.unknown,
+        "stalled": tally.stalled,
+    }
+    said = [f"{tally.in_hand} in flight"] if tally.in_hand else []
+    said += [f"{count} {word}" for word, count in troubles.items() if count]
+    said.append(f"{show(tally.committed)} of {show(tally.budget)}" if tally.budget else show(tally.committed))
+    pace, left_s = tally.per_minute(now_s), tally.left_s(now_s)
+    if pace:
+        said.append(f"{pace:.0f} a minute")
+    if tally.stopping:
+        said.append("finishing what is in flight; Ctrl-C again stops at once")
+    elif left_s:
+        said.append(f"about {duration(left_s)} left")
+    return said
+
+
+def line(tally: Tally, now_s: float, *, width: int, unicode: bool = True) -> str:
+    """The whole run in one line."""
+    share = min(1.0, tally.finished / tally.wanted) if tally.wanted else 1.0
+    full = round(share * _BAR)
+    bar = "━" * full + "╌" * (_BAR - full) if unicode else "#" * full + "." * (_BAR - full)
+    counts = f"{tally.finished:,}/{tally.wanted:,}"
+    return shortened(f"{bar} {counts}  {' · '.join(facts(tally, now_s))}", width)
+
+
+def duration(seconds: float) -> str:
+    """A span of time as people say it: 40 s, 4 min, 2 h 10 min."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Where the shots of a plan stand, as `status --json` and the end of a run say it. Counts are shots."""
+
+    planned: int
+    done: int
+    moderated: int
+    rejected: int
+    failed: int
+    unknown: int
+    stalled: int
+    lost: int
+    in_flight: int
+    frames: int
+    charged: Money
+    at_risk: Money
+
+
+def counts_of(phases: Mapping[ShotId, tuple[Phase, bool]], *, frames: int, charged: Money, at_risk: Money) -> Counts:
+    """Count shots by phase; a stalled one is still on its way."""
+    by_phase = Counter(phase for phase, stalled in phases.values() if not stalled)
+    stalled = sum(stalled for _, stalled in phases.values())
+    moving = (Phase.INTENT, Phase.SENDING, Phase.ACCEPTED, Phase.READY)
+    return Counts(
+        planned=by_phase[Phase.PLANNED],
+        done=by_phase[Phase.DONE],
+        moderated=by_phase[Phase.MODERATED],
+        rejected=by_phase[Phase.REJECTED],
+        failed=by_phase[Phase.FAILED],
+        unknown=by_phase[Phase.UNKNOWN],
+        stalled=stalled,
+        lost=by_phase[Phase.LOST],
+        in_flight=sum(by_phase[phase] for phase in moving),
+        frames=frames,
+        charged=charged,
+        at_risk=at_risk,
+    )
