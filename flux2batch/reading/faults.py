@@ -11,10 +11,12 @@ from flux2batch.reading.branches import Schema, chosen, kind, kinds, marks, reso
 from flux2batch.reading.document import Document
 from flux2batch.reading.problems import Note, Problem, Steps, error
 from flux2batch.reading.suggest import closest, did_you_mean
+from flux2batch.reading.validator import findings_in
 from flux2batch.reading.wording import called, listed, remedy, shown
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,8 @@ class Fault:
     """One finding of the validator, with what the translations below need to know."""
 
     document: Document
-    root: Schema
+    validator: Validator
+    found: ValidationError
     steps: Steps
     value: Any
     keyword: str
@@ -30,7 +33,11 @@ class Fault:
     schema: Schema
     whole: Schema  # where `schema` is one of several forms of the value: the schema that has them all
     forms: tuple[Schema, ...]  # those forms, or ()
-    inner: tuple[ValidationError, ...]
+
+    @property
+    def root(self) -> Schema:
+        """The whole schema."""
+        return self.validator.schema  # type: ignore[return-value]  # a mapping: it is never just true or false
 
     @property
     def expectation(self) -> str:
@@ -42,9 +49,9 @@ class Fault:
         return shown(self.document, self.steps, self.value)
 
 
-def problems_of(found: ValidationError, document: Document, root: Schema) -> Iterator[Problem]:
+def problems_of(found: ValidationError, document: Document, validator: Validator) -> Iterator[Problem]:
     """The problems behind one finding. Where several forms are possible, only the one that was meant is spoken of."""
-    fault = _fault(found, document, root)
+    fault = _fault(found, document, validator)
     if fault.steps == ("flux2batch",):
         return  # said already, and better, by the check of the version
     if "propertyNames" in found.absolute_schema_path:
@@ -53,12 +60,13 @@ def problems_of(found: ValidationError, document: Document, root: Schema) -> Ite
     yield from _TRANSLATIONS[fault.keyword](fault)
 
 
-def _fault(found: Any, document: Document, root: Schema) -> Fault:
+def _fault(found: Any, document: Document, validator: Validator) -> Fault:
     parent = found.parent
     among_forms = parent is not None and parent.validator == "anyOf" and parent.absolute_path == found.absolute_path
     return Fault(
         document=document,
-        root=root,
+        validator=validator,
+        found=found,
         steps=tuple(found.absolute_path),
         value=found.instance,
         keyword=found.validator,
@@ -66,7 +74,6 @@ def _fault(found: Any, document: Document, root: Schema) -> Fault:
         schema=found.schema,
         whole=parent.schema if among_forms else found.schema,
         forms=tuple(parent.validator_value) if among_forms else (),
-        inner=tuple(found.context or ()),
     )
 
 
@@ -80,9 +87,8 @@ def _several_forms(fault: Fault) -> Iterator[Problem]:
         return
     form = chosen(forms, value, fault.root)
     if form is not None:
-        for inner in fault.inner:
-            if inner.relative_schema_path[0] == form:
-                yield from problems_of(inner, fault.document, fault.root)
+        for inner in findings_in(fault.validator, value, forms[form], fault.found):
+            yield from problems_of(inner, fault.document, fault.validator)
         return
     if isinstance(value, dict) and not _has_a_remedy(fault):
         yield from _unmarked(fault)

@@ -17,6 +17,7 @@ _LOOKS_LIKE_A_KEY = re.compile(
     r"|\b(?:sk|pk|hf|ghp|xai|r8)[_-][A-Za-z0-9_-]{20,}"
     r"|\b(?:Bearer|Key) [A-Za-z0-9._:-]{20,}"
 )
+_MOST = 200  # of announced secrets that are sought in every text; each is blotted out at its own place anyway
 _LONG_ENOUGH_TO_REPLACE = 6  # masking every "a" of a message would only hide the message
 
 
@@ -43,7 +44,13 @@ def masked(problems: Iterable[Problem], secrets: Iterable[Secret]) -> tuple[Prob
     hidden = tuple(secrets)
     if not hidden:
         return tuple(problems)
-    return tuple(_masked(problem, hidden) for problem in problems)
+    mask = _Mask(hidden)
+    return tuple(mask.problem(problem) for problem in problems)
+
+
+def without_keys(text: str) -> str:
+    """The text with whatever looks like a key of a service replaced by asterisks."""
+    return _LOOKS_LIKE_A_KEY.sub(lambda found: "*" * len(found[0]), text)
 
 
 def _found(value: Any, steps: Steps, named: Steps | None) -> Iterator[tuple[Steps, Steps | None, str | None]]:
@@ -74,33 +81,49 @@ def _announces(key: str, parent: Steps) -> bool:
     return top != "prompt" and names_a_secret(key, ours=top not in _NAMED_BY_THE_AUTHOR)
 
 
-def _masked(problem: Problem, secrets: tuple[Secret, ...]) -> Problem:
-    return replace(
-        problem,
-        message=_without(problem.message, secrets),
-        help=None if problem.help is None else _without(problem.help, secrets),
-        where=_place_without(problem.where, secrets),
-        notes=tuple(
-            Note(text=_without(note.text, secrets), where=_place_without(note.where, secrets)) for note in problem.notes
-        ),
-    )
+class _Mask:
+    """Hides secrets in texts and lines; a line is masked once, however many problems show it."""
 
+    def __init__(self, secrets: tuple[Secret, ...]) -> None:
+        announced = [secret for secret in secrets if secret.announced]
+        texts = (secret.text for secret in announced if secret.text and len(secret.text) >= _LONG_ENOUGH_TO_REPLACE)
+        self._texts = sorted(dict.fromkeys(texts), key=len, reverse=True)[:_MOST]
+        self._places: dict[int, list[Place]] = {}
+        for place in (secret.where for secret in announced if secret.where):
+            for line in range(place.line, place.end_line + 1):
+                self._places.setdefault(line, []).append(place)
+        self._lines: dict[tuple[str, int], str] = {}
 
-def _without(text: str, secrets: tuple[Secret, ...]) -> str:
-    for secret in secrets:
-        if secret.text and len(secret.text) >= _LONG_ENOUGH_TO_REPLACE:
-            text = text.replace(secret.text, "*" * len(secret.text))
-    return text
+    def problem(self, problem: Problem) -> Problem:
+        return replace(
+            problem,
+            message=self._text(problem.message),
+            help=None if problem.help is None else self._text(problem.help),
+            where=self._place(problem.where),
+            notes=tuple(Note(text=self._text(note.text), where=self._place(note.where)) for note in problem.notes),
+        )
 
+    def _text(self, text: str) -> str:
+        text = without_keys(text)
+        for secret in self._texts:
+            text = text.replace(secret, "*" * len(secret))
+        return text
 
-def _place_without(place: Place | None, secrets: tuple[Secret, ...]) -> Place | None:
-    if place is None or place.line_text is None:
-        return place
-    line = _without(place.line_text, secrets)
-    for secret in secrets:
-        # As written it may differ from its value (escapes, folded lines): so its place is blotted out as well.
-        if secret.where and secret.announced and secret.where.line <= place.line <= secret.where.end_line:
-            start = secret.where.column - 1 if place.line == secret.where.line else 0
-            end = secret.where.end_column - 1 if place.line == secret.where.end_line else len(line)
-            line = line[:start] + re.sub(r"\S", "*", line[start:end]) + line[end:]
-    return replace(place, line_text=line)
+    def _place(self, place: Place | None) -> Place | None:
+        if place is None or place.line_text is None:
+            return place
+        at = place.file, place.line
+        if at not in self._lines:
+            self._lines[at] = self._text(self._blotted(place.line_text, *at))
+        return replace(place, line_text=self._lines[at])
+
+    def _blotted(self, text: str, file: str, line: int) -> str:
+        # As written a secret may differ from its value (escapes, folded lines), so its place is blotted out as well.
+        parts, done = [], 0
+        for place in sorted(self._places.get(line, ()), key=lambda place: (place.line, place.column)):
+            start = place.column - 1 if place.line == line else 0
+            end = place.end_column - 1 if place.end_line == line else len(text)
+            if place.file == file and end > done:
+                parts += [text[done : max(start, done)], re.sub(r"\S", "*", text[max(start, done) : end])]
+                done = end
+        return "".join((*parts, text[done:]))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from copy import deepcopy
 from functools import cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from flux2batch import __version__, resources
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 LANGUAGE = 1
+_MOST = 1000  # problems of one document: what is beyond is more of the same, and finding it takes seconds
 
 
 def check_shape(document: Document) -> tuple[Problem, ...]:
@@ -30,7 +32,9 @@ def check_shape(document: Document) -> tuple[Problem, ...]:
     version = tuple(_version_problems(document))
     if any(_is_of_a_newer_language(document.data) for _ in version):
         return masked(version, secrets)  # what else is unknown here may be well known there
-    found = (*version, *_secret_problems(document, secrets), *_shape_problems(document))
+    announced = {secret.steps for secret in secrets if secret.announced}
+    shape = (problem for problem in _shape_problems(document) if not _is_within(problem.steps, announced))
+    found = islice(chain(version, _secret_problems(document, secrets), shape), _MOST)
     return masked(in_order(found), secrets)
 
 
@@ -56,7 +60,7 @@ def _shape_problems(document: Document) -> Iterator[Problem]:
     broken = False
     for fault in _validator().iter_errors(document.data):
         broken = True
-        for problem in problems_of(fault, document, job_schema()):
+        for problem in problems_of(fault, document, _validator()):
             if problem.code == "FB208" and problem.steps in too_many:
                 continue  # a key that is one too many beside two others is one mistake
             if problem.code == "FB208":
@@ -68,21 +72,9 @@ def _shape_problems(document: Document) -> Iterator[Problem]:
 
 @cache
 def _validator() -> Validator:
-    # Built once; the schema is checked against its own metaschema by the tests, never here. The registry is empty and
-    # retrieves nothing: the library's own would fetch an http reference.
-    from jsonschema import Draft7Validator
-    from jsonschema.validators import extend
-    from referencing import Registry
+    from flux2batch.reading.validator import validator_of
 
-    whole = Draft7Validator.TYPE_CHECKER.redefine("integer", _is_whole)
-    strict = extend(Draft7Validator, type_checker=whole)  # type: ignore[no-untyped-call]  # the stubs leave it bare
-    validator: Validator = strict(job_schema(), registry=Registry())
-    return validator
-
-
-def _is_whole(_: object, value: object) -> bool:
-    # JSON does not tell 1e3 from 1000, but a person who writes 1e3 for a seed gets a question and not a guess.
-    return isinstance(value, int) and not isinstance(value, bool)
+    return validator_of(job_schema())
 
 
 def _version_problems(document: Document) -> Iterator[Problem]:
@@ -108,7 +100,7 @@ def _version_problems(document: Document) -> Iterator[Problem]:
             steps=steps,
             help="install a newer flux2batch",
         )
-    elif value != LANGUAGE or not _is_whole(None, value):
+    elif value != LANGUAGE or not isinstance(value, int) or isinstance(value, bool):
         yield error(
             "FB206",
             f"flux2batch must be the number 1, got {shown(document, steps, value)}",
@@ -121,6 +113,11 @@ def _version_problems(document: Document) -> Iterator[Problem]:
 def _is_of_a_newer_language(data: Any) -> bool:
     version = data.get("flux2batch") if isinstance(data, dict) else None
     return isinstance(version, int) and not isinstance(version, bool) and version > LANGUAGE
+
+
+def _is_within(steps: Steps, announced: Set[Steps]) -> bool:
+    """Whether a problem is about the value of a key that announces a secret: it would show the value."""
+    return bool(announced) and any(steps[:length] in announced for length in range(1, len(steps) + 1))
 
 
 def _secret_problems(document: Document, secrets: tuple[Secret, ...]) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flux2batch.reading.branches import kind
 from flux2batch.reading.document import Document
+from flux2batch.reading.masking import without_keys
 from flux2batch.reading.problems import Steps
 
 _LONGEST = 48
@@ -130,7 +131,7 @@ def _number_in(text: str) -> str | None:
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text[: 4 * _LONGEST].split())
+    flat = " ".join(without_keys(text[: 4 * _LONGEST]).split())  # before it is cut: half a key is one as well
     return flat if len(flat) <= _LONGEST and len(text) <= 4 * _LONGEST else f"{flat[: _LONGEST - 1]}…"
 
 

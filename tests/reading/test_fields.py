@@ -84,6 +84,33 @@ def test_a_warning_of_the_reader_hides_the_secret_as_well() -> None:
     assert KEY not in repr(problems)
 
 
+def test_half_a_key_is_hidden_as_well() -> None:
+    problems = problems_in(job(f"params: {{seed: a rather long text before it {KEY}}}"))
+
+    assert {problem.code for problem in problems} == {"FB701", "FB205"}
+    assert "bfl_0" not in repr(problems)
+
+
+def test_the_value_of_a_secret_is_not_described() -> None:
+    problems = problems_in(job("references: {fal_key: 12345}", "data: {my_api_key: hunter22222}"))
+
+    assert [problem.code for problem in problems] == ["FB701", "FB701"]
+    assert "12345" not in repr(problems)
+    assert "hunter" not in repr(problems)
+
+
+@pytest.mark.parametrize("line", ["vars: {%s}", "sweep: {%s}", "run: {%s}"])
+def test_a_thousand_mistakes_are_enough_and_they_are_the_first(line: str) -> None:
+    text = job(line % ", ".join(f"a-{number}: ~" for number in range(3000)))
+
+    problems = problems_in(text)
+    from_data = check_shape(document_of(_document(text).data))
+
+    assert len(problems) == len(from_data) == 1000
+    assert {problem.steps for problem in problems} == {problem.steps for problem in from_data}
+    assert problems[0].steps[1] == "a-0"
+
+
 def test_what_an_author_names_after_a_secret_is_no_secret() -> None:
     found = problems_in(job("sweep: {token: [a brass token, a key]}", "data: {p: {file: p.csv, key: sku}}"))
 
