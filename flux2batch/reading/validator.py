@@ -1,4 +1,4 @@
-"""The JSON Schema validator as a job needs it: strict about numbers, stable in its order, lazy, never on the network."""
+"""The JSON Schema validator as a job needs it: strict about numbers, stable in its order, lazy, and offline."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _other_keys(validator: Any, allowed: Any, value: Any, schema: Schema) -> Ite
 
 
 def _several_forms(validator: Any, forms: Sequence[Schema], value: Any, _: Schema) -> Iterator[ValidationError]:
-    # The library's own gathers all that is wrong with each form; only one form is spoken of, and of a thousand mistakes.
+    # The library's own gathers all that is wrong with each form, though only one form is ever spoken of.
     if not any(validator.evolve(schema=form).is_valid(value) for form in forms):
         yield ValidationError("none of the forms")
 
