@@ -594,7 +594,6 @@ def test_python_may_hand_over_a_picture_in_any_form(root, shelf, monkeypatch):
         (io.StringIO("text"), "FB405", "open as text"),
         (42, "FB405", "a int is no picture"),
     ],
-    ids=str,
 )
 def test_python_is_told_what_is_wrong_with_a_picture(shelf, value, code, says):
     fault = reference_of(value, shelf, name="images")
