@@ -17,7 +17,7 @@ from jinja2 import Undefined
 
 from flux2batch.planning.numerals import number_in
 from flux2batch.planning.template_faults import refuse
-from flux2batch.planning.template_meter import METER, size_of
+from flux2batch.planning.template_meter import METER
 from flux2batch.planning.template_values import EmptyCell, KeyedTable, ValueObject, kind_of
 
 
@@ -53,11 +53,12 @@ def _as_kind_of(other: Any, text: str) -> Any:
 
 def _equal(left: Any, right: Any) -> bool:
     left, right = _alike(_seen(left), _seen(right))
+    METER.spend(2)
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         return len(left) == len(right) and all(_equal(a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, bool) is not isinstance(right, bool):
         return False
-    METER.spend_on(min(size_of(left), size_of(right)))
+    METER.spend_on(left)
     return bool(left == right)
 
 
@@ -81,7 +82,7 @@ def _ordered(sign: str, answer: Callable[[Any, Any], bool]) -> Callable[[Any, An
             METER.spend(1)
             return answer(left, right)
         if isinstance(left, str) and isinstance(right, str):
-            METER.spend_on(min(len(left), len(right)))
+            METER.spend_on(left)
             return answer(left, right)
         if isinstance(left, EmptyCell) or isinstance(right, EmptyCell):
             return False
@@ -101,12 +102,12 @@ def contained(needle: Any, where: Any) -> bool:
     if isinstance(where, str):
         if not isinstance(needle, str):
             refuse("FB305", f"'in' cannot look for {kind_of(needle)} in a text")
-        METER.spend_on(len(where))
+        METER.spend_on(where)
         return needle in where
     if isinstance(where, dict):
         return isinstance(needle, str) and needle in where
     if isinstance(where, (list, tuple)):
-        METER.spend_on(size_of(where))
+        METER.spend_on(where)
         return any(equal(needle, item) for item in where)
     return refuse("FB305", f"'in' needs a list or a text behind it, got {kind_of(where)}")
 

@@ -41,9 +41,7 @@ class Unit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
     unit: Unit
-    body: list[nodes.Node]
     macros: frozenset[str]
-    files: frozenset[str]  # that it includes or imports, also at second hand
 
 
 class Compiler:
@@ -69,7 +67,7 @@ class Compiler:
         self._read_files(syntax)
         spans = {
             name: span_of(node, syntax.tokens)
-            for name, node in free_names(syntax.tree.body, frozenset(), lambda name: self._files[name].body).items()
+            for name, node in free_names(syntax.tree.body, lambda name: self._files[name].unit.spans).items()
         }
         code_name = f"<job template {next(_numbers)}>"
         METER.start()
@@ -90,22 +88,20 @@ class Compiler:
             spans=spans,
         )
 
-    def _read_files(self, syntax: Syntax) -> frozenset[str]:
+    def _read_files(self, syntax: Syntax) -> None:
         """Compile what the tags of this text name."""
-        names: set[str] = set()
         for node in syntax.tree.find_all((nodes.Include, nodes.Import, nodes.FromImport)):
             assert isinstance(node, nodes.Include | nodes.Import | nodes.FromImport)
             assert isinstance(node.template, nodes.Const)
             name = str(node.template.value)
             where = syntax.tokens.word(name, *syntax.tokens.tag(node.lineno - 1)) or span_of(node, syntax.tokens)
-            names |= {name} | self._read_file(name, where)
+            self._read_file(name, where)
             if isinstance(node, nodes.FromImport):
                 self._check_imported(node, name, where)
             if isinstance(node, nodes.Import | nodes.FromImport) and not node.with_context:
                 self._check_closed(name, where)
-        return frozenset(names)
 
-    def _read_file(self, name: str, where: tuple[int, int]) -> frozenset[str]:
+    def _read_file(self, name: str, where: tuple[int, int]) -> None:
         if name in self._being_read:
             circle = " → ".join([*self._being_read[self._being_read.index(name) :], name])
             raise TemplateFault("FB306", f"the files include one another in a circle: {circle}", *where)
@@ -115,7 +111,6 @@ class Compiler:
                 self._compile_file(name, where)
             finally:
                 self._being_read.pop()
-        return self._files[name].files
 
     def _compile_file(self, name: str, where: tuple[int, int]) -> None:
         if self._folder is None:
@@ -127,12 +122,10 @@ class Compiler:
         shown = f"{FOLDER}/{name}"
         try:
             syntax = read_template(text, self.environment, is_file=True)
-            body = list(syntax.tree.body)
-            files = self._read_files(syntax)
             unit = self._unit(syntax, file=shown)
         except TemplateFault as fault:
             raise TemplateFault(fault.code, _in_file(shown, text, fault), *where, fault.help) from None
-        self._files[name] = _File(unit=unit, body=body, macros=frozenset(syntax.macros), files=files)
+        self._files[name] = _File(unit=unit, macros=frozenset(syntax.macros))
         self.environment.files[name] = unit.template
         self.environment.file_steps[name] = syntax.size
         for macro, size in syntax.macros.items():

@@ -249,9 +249,7 @@ def _bounded(work: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(work)
     def bounded(value: Any, *args: Any, **named: Any) -> Any:
         value = given(value)
-        size = size_of(value)
-        check_size(size)
-        METER.spend_on(size)
+        check_size(METER.spend_on(value))
         result = work(value, *map(given, args), **{name: given(argument) for name, argument in named.items()})
         if result is not value:
             check_size(size_of(result))

@@ -21,7 +21,8 @@ MAX_OUTPUT = 32_768
 """Characters of one rendered text."""
 
 _CHARACTERS_A_STEP = 64
-"""Going over this many characters costs about as much as evaluating a node."""
+_ITEMS_A_STEP = 8
+"""Going over this many costs about as much as evaluating a node."""
 
 
 class Meter(threading.local):
@@ -42,9 +43,11 @@ class Meter(threading.local):
         if self.steps > MAX_STEPS:
             refuse("FB306", "the template does too much work", "loop over fewer rows, or take loops out of one another")
 
-    def spend_on(self, size: int) -> None:
-        """Count going over so many characters or items."""
-        self.spend(1 + size // _CHARACTERS_A_STEP)
+    def spend_on(self, value: object) -> int:
+        """Count going over this value once; its size."""
+        size = size_of(value)
+        self.spend(1 + size // (_CHARACTERS_A_STEP if isinstance(value, (str, int, float)) else _ITEMS_A_STEP))
+        return size
 
     def enter(self) -> None:
         """Go into a macro; `leave` follows."""

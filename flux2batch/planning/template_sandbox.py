@@ -30,6 +30,9 @@ from flux2batch.reading.suggest import did_you_mean
 MAX_NUMBER = 10**12
 """Operands of `*` and `%`; every other result is bounded by them and by the length of a template."""
 
+_ENTERING = 10
+"""Steps that entering a macro or a file costs beside its nodes."""
+
 LOOP_FIELDS = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "depth"}
 )
@@ -113,7 +116,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
 
     def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: ARG002
         """An included file. It was compiled when its tag was: nothing is opened while a template is rendered."""
-        METER.spend(self.file_steps[name])
+        METER.spend(_ENTERING + self.file_steps[name])
         return self.files[name]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -136,7 +139,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
             for argument in (*args, *named.values()):
                 if isinstance(argument, Undefined):
                     argument._fail_with_undefined_error()  # here, and not somewhere in the macro's file
-            METER.spend(self.macro_steps.get(obj.name, 1))
+            METER.spend(_ENTERING + self.macro_steps[obj.name])
             METER.enter()
             try:
                 return obj(*args, **named)
@@ -169,11 +172,11 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
     def concat(parts: Iterable[str]) -> str:
         """The text of a macro."""
         parts = list(parts)
-        size = sum(map(len, parts))
-        if size > MAX_OUTPUT:
+        if sum(map(len, parts)) > MAX_OUTPUT:
             refuse_output()
-        METER.spend_on(size)
-        return "".join(parts)
+        text = "".join(parts)
+        METER.spend_on(text)
+        return text
 
 
 _NUMBERS = frozenset({int, float})
@@ -284,11 +287,12 @@ def _macro(module: TemplateModule, key: Any) -> Any:
 def _added(left: Any, right: Any) -> Any:
     if isinstance(left, str) and isinstance(right, str):
         check_size(len(left) + len(right))
-        METER.spend_on(len(left) + len(right))
+        METER.spend_on(left)
         return left + right
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         check_size(len(left) + len(right))
-        METER.spend_on(len(left) + len(right))
+        METER.spend_on(left)
+        METER.spend_on(right)
         return [*left, *right]
     if _is_number(left) and _is_number(right):
         return left + right
@@ -302,10 +306,10 @@ def _is_number(value: Any) -> bool:
 def _joined(*parts: Any) -> str:
     """`a ~ b ~ c`"""
     texts = [to_text(part) for part in parts]
-    size = sum(map(len, texts))
-    check_size(size)
-    METER.spend_on(size)
-    return "".join(texts)
+    check_size(sum(map(len, texts)))
+    text = "".join(texts)
+    METER.spend_on(text)
+    return text
 
 
 def _looped(value: Any, body_steps: int) -> Iterator[Any]:
@@ -332,7 +336,7 @@ def _sliced(value: Any, start: Any, stop: Any, step: Any) -> Any:
             refuse("FB305", f"a part is taken by whole numbers, got {kind_of(bound)}")
     if bounds[2] == 0:
         refuse("FB305", "the step of a part cannot be 0")
-    METER.spend_on(len(value))
+    METER.spend_on(value)
     return value[slice(*bounds)]
 
 

@@ -18,7 +18,7 @@ from flux2batch.planning.template_faults import TemplateFault
 from flux2batch.planning.template_filters import FILTERS
 from flux2batch.planning.template_sandbox import JobEnvironment
 from flux2batch.planning.template_tests import TESTS
-from flux2batch.planning.template_tokens import Tokens
+from flux2batch.planning.template_tokens import Tokens, TooManyTokens
 from flux2batch.reading.suggest import did_you_mean
 
 MAX_SOURCE = 16_384
@@ -60,13 +60,12 @@ def read_expression(text: str, environment: JobEnvironment) -> Syntax:
 
 
 RESULT = "_value"
+_TAKE_APART = "move parts of it into files of templates/"
 
 
 def _tokens(text: str, environment: JobEnvironment, *, state: str | None) -> Tokens:
     if len(text) > MAX_SOURCE:
-        raise TemplateFault(
-            "FB306", f"the template is longer than {MAX_SOURCE:,} characters", 0, 1, "move parts into files"
-        )
+        raise TemplateFault("FB306", f"the template is longer than {MAX_SOURCE:,} characters", 0, 1, _TAKE_APART)
     return Tokens(text, environment.lexer, state=state)
 
 
@@ -78,7 +77,9 @@ def _parsed(tokens: Tokens, environment: JobEnvironment, parse: Callable[[Parser
     except TemplateSyntaxError as fault:
         raise _syntax_fault(fault, tokens) from None
     except RecursionError:
-        raise TemplateFault("FB306", "the template is nested too deeply", *tokens.tag(0), "take it apart") from None
+        raise TemplateFault("FB306", "the template is nested too deeply", 0, 1, "take it apart") from None
+    except TooManyTokens:
+        raise TemplateFault("FB306", f"the template has more than {MAX_NODES} parts", 0, 1, _TAKE_APART) from None
     except ValueError:
         # Python reads no whole number of more than 4,300 digits.
         last = tokens.pieces[-1]
@@ -177,7 +178,7 @@ def _checked(tokens: Tokens, tree: nodes.Template, *, is_file: bool) -> Syntax:
         macros = {macro.name: size_of_tree(macro) for macro in tree.find_all(nodes.Macro)}
         bounded = _Rewriting().visit(tree)
     except RecursionError:
-        raise TemplateFault("FB306", "the template is nested too deeply", *tokens.tag(0), "take it apart") from None
+        raise TemplateFault("FB306", "the template is nested too deeply", 0, 1, "take it apart") from None
     return Syntax(tokens=tokens, tree=bounded, size=check.nodes, macros=macros)
 
 
@@ -232,7 +233,7 @@ class _Check:
     def visit(self, node: nodes.Node, *, depth: int, loops: int) -> None:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            self._raise("FB306", f"the template has more than {MAX_NODES} parts", node, "move parts into files")
+            self._raise("FB306", f"the template has more than {MAX_NODES} parts", node, _TAKE_APART)
         if depth > MAX_DEPTH:
             self._raise("FB306", "the template is nested too deeply", node, "take it apart")
         if not isinstance(node, _ALLOWED):
@@ -261,6 +262,9 @@ class _Check:
 
     def getattr(self, node: nodes.Getattr) -> None:
         self._public(node.attr, node)
+        # Of a text that is written out nobody wants a field; a method of it is how past sandboxes were left.
+        if isinstance(node.node, nodes.Const) and node.attr in _PROBES:
+            self._raise("FB706", f"'{node.attr}' of a text reaches for the inside of the program", node)
 
     def getitem(self, node: nodes.Getitem) -> None:
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
@@ -448,7 +452,7 @@ class _Rewriting(NodeTransformer):
         return _function("_sliced", node.node, bounds, node)
 
     def visit_For(self, node: nodes.For) -> nodes.For:
-        steps = sum(size_of_tree(part) for part in node.body) + (size_of_tree(node.test) if node.test else 0)
+        steps = 1 + sum(size_of_tree(part) for part in (*node.body, *([node.test] if node.test else [])))
         self.generic_visit(node)
         node.iter = _function("_looped", node.iter, [nodes.Const(steps, lineno=node.lineno)], node)
         return node

@@ -16,6 +16,14 @@ from jinja2.lexer import Lexer, Token, TokenStream
 _ENDS = {"variable_begin": "variable_end", "block_begin": "block_end"}
 
 
+MAX_TOKENS = 2_500
+"""More than any tree that is small enough can be read from."""
+
+
+class TooManyTokens(Exception):
+    """The template goes on beyond MAX_TOKENS."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """One token: text[start:end]. `kind` is Jinja's name for it."""
@@ -48,6 +56,8 @@ class Tokens:
             # Between two tokens nothing is left out but white space that a "-" took away.
             start = source.index(value, end)
             end = start + len(value)
+            if len(self.pieces) > MAX_TOKENS:
+                raise TooManyTokens
             if kind != "whitespace":
                 self.pieces.append(Piece(start=start, end=end, kind=kind, value=value))
                 self._starts.append(start)
