@@ -79,7 +79,7 @@ class _Spot:
 
     @property
     def starts_line(self) -> bool:
-        return not self.text[self.line_start : self.index].strip()
+        return not self.text[self.line_start : self.index].strip(" \t")
 
     @property
     def rest_of_value(self) -> Patch | None:
@@ -378,13 +378,13 @@ def _missing_colon(spot: _Spot) -> Fault | None:
 
 
 def _no_colon(spot: _Spot, start: int, end: int) -> Fault:
-    words = spot.text[start:end].rstrip()
+    words = spot.text[start:end].rstrip(" \t")
     patch = Patch(start=start, end=end, paint="#")
     glued = re.match(r"[\w.-]+:(?=[^\s/])", words)
     if glued:
         at = start + glued.end() - 1
         return _fault(spot, "a space is missing after ':'", at, at + 1, help=f"write '{glued[0]} …'", patch=patch)
-    first = words.split(maxsplit=1)[0]
+    first = words.split(" ", 1)[0]
     help = f"write '{first}: …'" if re.fullmatch(r"\w+", first) else "write 'key: value'"
     help += ", or indent it if it belongs to the text above"
     message = "this line is neither a key nor part of a value: ':' is missing"

@@ -162,6 +162,7 @@ ROWS: tuple[Case, ...] = (
     _case("B19", "key too far right", "flux2batch: 1\n  prompt: a cat\n", "FB100 2:3"),
     _case("B19", "key too far left", "params:\n    steps: 20\n  seed: 1\n", "FB100 3:3"),
     _case("B19", "a line without a key", "flux2batch: 1\nprompt\nmodel: x\n", "FB100 2:1"),
+    _case("B19", "a line of what only looks empty", "a: 1\n\u2028\nb: 2\n", "FB100 2:1", "?FB120 2:1"),
     _case("B19", "a list among keys", "flux2batch: 1\n- prompt: a\n", "FB100 2:1"),
     # --- keys
     _case("B20", "top", "flux2batch: 1\nprompt: a\nprompt: b\n", "FB113 3:1"),

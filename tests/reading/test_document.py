@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flux2batch.errors import InvalidInput
@@ -219,6 +219,7 @@ def test_an_error_behind_which_others_would_be_guesses_comes_alone(text: str) ->
     assert document is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_document_or_problems(raw: bytes) -> None:
     document, problems = read_document(raw, name="job.yaml")
@@ -233,6 +234,7 @@ tokens = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(tokens, max_size=30).map("".join))
 def test_every_problem_lies_inside_of_the_file(text: str) -> None:
     _, problems = read_document(text.encode(), name="job.yaml")

@@ -223,6 +223,7 @@ def _position(place: Place | None) -> tuple[int, int]:
     return place.line, place.column
 
 
+@settings(deadline=None)
 @given(paragraphs, breaks, st.integers(1, 4), st.data())
 def test_each_character_of_a_folded_plain_text(
     parts: list[list[str]], end: str, indent: int, data: st.DataObject
@@ -233,6 +234,7 @@ def test_each_character_of_a_folded_plain_text(
     _assert_each_character_is_where_it_stands(f"k: {text}{end}", document)
 
 
+@settings(deadline=None)
 @given(paragraphs, breaks, st.integers(1, 4), st.sampled_from(["'", '"']), st.data())
 def test_each_character_of_a_quoted_text(
     parts: list[list[str]], end: str, indent: int, quote: str, data: st.DataObject
@@ -253,6 +255,7 @@ def _written_over_lines(parts: list[list[str]], end: str, indent: int, data: st.
     return f"{end}{end}{' ' * indent}".join(written)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3), words), min_size=1, max_size=6),
     st.sampled_from("|>"),
@@ -287,6 +290,7 @@ ESCAPES = {
 }
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(sorted(ESCAPES)), words), min_size=1, max_size=10))
 def test_each_escape_is_found_where_it_begins(parts: list[str]) -> None:
     text = f'k: "{"".join(parts)}"\n'
@@ -299,6 +303,7 @@ def test_each_escape_is_found_where_it_begins(parts: list[str]) -> None:
         at += len(meaning)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.just("''"), words), min_size=1, max_size=10))
 def test_each_doubled_quote_is_found_where_it_stands(parts: list[str]) -> None:
     text = f"k: '{''.join(parts)}'\n"
@@ -338,7 +343,7 @@ def _texts(data: object) -> Any:
             return f"{data}"
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.dictionaries(words, values, min_size=1, max_size=4),
     st.booleans(),
