@@ -140,6 +140,9 @@ def run(argv: Sequence[str]) -> int:
     try:
         ended = commands.main(list(argv), prog_name=PROGRAM, standalone_mode=False)
         return ended if isinstance(ended, int) else 0
+    except click.exceptions.NoArgsIsHelpError as fault:
+        sys.stderr.write(f"{fault.message}\n")
+        return fault.exit_code
     except click.UsageError as fault:
         _say_usage(fault)
         return fault.exit_code

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
 _ENDINGS_THAT_NEVER_RESOLVE = (".invalid", ".test")
 _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -135,6 +134,6 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def repository() -> Path:
-    """The checkout."""
-    return ROOT
+def broken_guards() -> list[AssertionError]:
+    """What the guards have seen in this test: for the tests of the guards, which empty it."""
+    return _GUARD.broken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import click
@@ -17,6 +18,7 @@ from flux2batch.reading.codes.code import Code
 from flux2batch.reading.suggest import did_you_mean
 
 _EXIT_CODES = "exit-codes"
+_COMFORTABLE = 80  # wider lines are hard to read
 
 
 @as_command(
@@ -43,7 +45,7 @@ def command(code: str | None, as_json: bool) -> None:
     if as_json:
         console.print(json.dumps({"schema_version": 1, "codes": [_as_data(each) for each in chosen]}))
     elif code is not None:
-        console.print_all(_explanation(chosen[0]))
+        console.print_all(_explanation(chosen[0], min(console.width, _COMFORTABLE)))
     else:
         console.print_all(_overview(chosen, console.width))
 
@@ -58,10 +60,10 @@ def _named(word: str) -> Code:
     raise UsageError(f"there is no code '{word}' ({hint})")
 
 
-def _explanation(code: Code) -> Iterator[tuple[Part, ...]]:
+def _explanation(code: Code, width: int) -> Iterator[tuple[Part, ...]]:
     yield (styled(f"{code.name}: {code.title}", "bold"),)
     yield ()
-    yield (code.cause,)
+    yield from ((line,) for line in textwrap.wrap(code.cause, width))
     for title, text in (("For example", code.example), ("Instead", code.fix)):
         yield ()
         yield (styled(f"{title}:", "bold"),)
