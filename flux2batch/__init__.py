@@ -1,3 +1,34 @@
 """flux2batch: a declarative batch pipeline for FLUX.2 image generation."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flux2batch.client import Client as Client
+    from flux2batch.client import Result as Result
+    from flux2batch.errors import FluxError as FluxError
+
 __version__ = "0.1.0"
+
+# Read when they are first used: `import flux2batch` itself costs nothing, and neither does asking for the version.
+_HOMES = {
+    "Client": "flux2batch.client",
+    "Result": "flux2batch.client",
+    "FluxError": "flux2batch.errors",
+}
+
+__all__ = ["Client", "FluxError", "Result", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'flux2batch' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,23 @@ def reference_of(value: Any, shelf: ReferenceShelf, *, name: str) -> Reference |
     if isinstance(value, bytes | bytearray | memoryview):
         return _of_bytes(bytes(value), shelf, name)
     if hasattr(value, "read"):
-        return _of_bytes(value.read(MAX_BYTES + 1), shelf, name)
+        return _of_bytes(_read(value), shelf, name)
     if hasattr(value, "save") and hasattr(value, "getexif"):
         return _of_image(value, shelf, name)
     return Fault(
         code="FB405",
-        message=f"a {type(value).__name__} is no picture",
+        message="what was given is neither a path nor a picture",
         help="give a path, an https URL, bytes, base64, an open file or an image of Pillow",
     )
+
+
+def _read(file: Any) -> Any:
+    """What an open file holds. One that stands at its end was just written to, and is read from its beginning."""
+    content = file.read(MAX_BYTES + 1)
+    if content or not hasattr(file, "seek"):
+        return content
+    file.seek(0)
+    return file.read(MAX_BYTES + 1)
 
 
 def _of_text(text: str, shelf: ReferenceShelf, name: str) -> Reference | Fault:
@@ -69,7 +79,7 @@ def _of_path(path: str, shelf: ReferenceShelf, name: str) -> Reference | Fault:
         return Fault(code="FB401", message=f"no such file '{path}'", help=f"there is no folder '{real.parent}'")
     file = JobFolder(real.parent).open(real.name) if real.name else _no_file(path)
     if isinstance(file, Fault):
-        return file
+        return replace(file, message=file.message.replace(f"'{real.name}'", f"'{path}'"))
     return shelf.keep(file.content, name=name, source=path, absolute=str(real))
 
 

@@ -592,7 +592,7 @@ def test_python_may_hand_over_a_picture_in_any_form(root, shelf, monkeypatch):
         ("data:image/png;base64,????", "FB405", "base64"),
         ("/9j/" + 80 * "A", "FB406", "cut off"),
         (io.StringIO("text"), "FB405", "open as text"),
-        (42, "FB405", "a int is no picture"),
+        (42, "FB405", "what was given is neither a path nor a picture"),
     ],
 )
 def test_python_is_told_what_is_wrong_with_a_picture(shelf, value, code, says):
