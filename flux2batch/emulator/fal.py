@@ -80,7 +80,7 @@ class Fal:
             return self._upload(request)
         if path.startswith("/storage/"):
             return self._unknown_key(request, path) or self._storage(request, path)
-        if path.startswith(("/v1/models/", "/models/")):
+        if path.startswith(("/v1/models/", "/models/", "/v1/account/", "/account/")):
             return self._unknown_key(request, path) or self._platform(request, path.removeprefix("/v1"))
         found = _REQUEST.fullmatch(path)
         if found is not None:
@@ -577,6 +577,8 @@ class Fal:
             return self._bills(request)
         if path == "/models/requests/by-endpoint" and request.method == "GET":
             return self._listing(request)
+        if path == "/account/billing" and request.method == "GET":
+            return self._account(request)
         return answer_json(404, {"error": {"type": "not_found", "message": f"{request.method} {path} not found"}})
 
     def _prices(self, request: Request) -> Response:
@@ -624,6 +626,13 @@ class Fal:
             if not wanted or task.id in wanted
         ]
         return answer_json(200, {"billing_events": events[: _limit(request)], "next_cursor": None, "has_more": False})
+
+    def _account(self, request: Request) -> Response:
+        """The account, and with `expand=credits` what is left on it."""
+        told: dict[str, Any] = {"username": "emulated"}
+        if "credits" in request.query.get("expand", ""):
+            told["credits"] = {"current_balance": float(self._books.balance("fal")), "currency": "USD"}
+        return answer_json(200, told)
 
     def _listing(self, request: Request) -> Response:
         """Ended requests, the newest first."""
