@@ -10,7 +10,7 @@ from flux2batch.reading.problems import Problem, error, warning
 from flux2batch.reading.source import Source
 
 _COMMENT = re.compile(r"[ \t]+(#[^\r\n]*)")
-_HEX_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})(?![0-9A-Za-z_])")
+HEX_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})(?![0-9A-Za-z_])")
 # '#1', '#sale': a comment that is meant as one has a space after its sign. '# 1' behind a sentence counts as well.
 _GLUED = re.compile(r"#[^\s#!=*-]")
 _NUMBER = re.compile(r"# ?\d")
@@ -35,7 +35,7 @@ def swallowed_text(source: Source, text: str, value: Any, end: int) -> Swallowed
     where = source.place(found.start(1), found.end(1))
     meant = f"{text} {comment}".strip()
     message, help = "text after ' #' is a comment and is dropped", quoted_help(meant)
-    if _HEX_COLOUR.match(comment) and words < _FEW_WORDS:
+    if HEX_COLOUR.match(comment) and words < _FEW_WORDS:
         return Swallowed(problem=error("FB121", message, where=where, help=help), text=meant)
     is_text = _GLUED.match(comment) or (words >= _FEW_WORDS and _NUMBER.match(comment))
     if not text or not is_text:

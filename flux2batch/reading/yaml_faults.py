@@ -15,7 +15,7 @@ from yaml.error import MarkedYAMLError
 
 from flux2batch.reading.problems import Note, Place, Problem, error
 from flux2batch.reading.source import Source
-from flux2batch.reading.yaml_comments import quoted_help
+from flux2batch.reading.yaml_comments import HEX_COLOUR, quoted_help
 from flux2batch.reading.yaml_events import TabIndentation
 from flux2batch.reading.yaml_tree import Tree
 
@@ -29,6 +29,7 @@ _LINE_KEY = re.compile(
     r"|\"[^\"\r\n\0]*+\"|'[^'\r\n\0]*+')"
     r" *+:(?=[ \t\r\n\0]|\Z))?[ \t]*+"
 )
+_COMMENT = re.compile(r"[ \t]+#[ \t].*\Z")
 _INDENT = re.compile(r" *+")
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 _FLOW_VALUE = re.compile(r"[^,\[\]{}\r\n\0]*+")
@@ -86,7 +87,12 @@ class _Spot:
         """All of the value on this line; inside of brackets nobody knows where it ends."""
         if self.brackets or not self.line_start <= self.value_start < self.line_end:
             return None
-        return Patch(start=self.value_start, end=self.line_end, paint="x")
+        is_whole_line = not self.text[self.line_start : self.value_start].strip(" ")
+        return Patch(start=self.value_start, end=self.line_end, paint="#" if is_whole_line else "x")
+
+    def words(self, start: int, end: int | None = None) -> str:
+        """What is written from start to the end of the line, without a comment that is meant as one."""
+        return _COMMENT.sub("", self.text[start : self.line_end if end is None else end])
 
 
 _Detector = Callable[[_Spot], Fault | None]
@@ -158,6 +164,8 @@ def _template(spot: _Spot) -> Fault | None:
     at = _template_start(spot)
     if at is None:
         return None
+    if any(bracket >= at for bracket in spot.brackets[:1]):
+        spot = replace(spot, brackets=())  # the only brackets are the template's own
     if spot.brackets and (found := _FLOW_TEMPLATE.match(spot.text, at, spot.line_end)):
         patch: Patch | None = Patch(start=at, end=found.end(), paint="x")
     else:
@@ -166,7 +174,7 @@ def _template(spot: _Spot) -> Fault | None:
     first = at if spot.brackets and spot.brackets[0] < at else spot.value_start
     closed = spot.text.find("}}", at, spot.line_end)
     end = closed + 2 if closed >= 0 else at + 2
-    value = spot.text[at : patch.end] if spot.brackets and patch else spot.text[min(first, at) : spot.line_end]
+    value = spot.text[at : patch.end] if spot.brackets and patch else spot.words(min(first, at))
     return _fault(spot, "a template must stand in quotes", at, end, help=quoted_help(value), code="FB112", patch=patch)
 
 
@@ -187,12 +195,17 @@ def _open_quote(spot: _Spot) -> Fault | None:
         return None
     at = spot.context
     quote = spot.text[at]
-    help = f"close it with {quote}" + (", or double it if it is an apostrophe: ''" if quote == "'" else "")
-    return _fault(spot, f"{quote} opened here is never closed", at, at + 1, help=help)
+    return _fault(spot, "the quote opened here is never closed", at, at + 1, help=_close_it(quote))
+
+
+def _close_it(quote: str) -> str:
+    if quote == '"':
+        return 'close it with "'
+    return "close it with ', or put the text in double quotes if this is an apostrophe"
 
 
 _FLOW_WORD = re.compile(
-    r"\"[^\"\\\0]*+(?:\\[^\0][^\"\\\0]*+)*+\"|'[^'\0]*+(?:''[^'\0]*+)*+'|(?<=[ \t\r\n])(?P<comment>#[^\r\n\0]*+)"
+    r"\"[^\"\\\0]*+(?:\\[^\0][^\"\\\0]*+)*+\"|'[^'\0]*+(?:''[^'\0]*+)*+'|(?<=[ \t\r\n\[\]{},])(?P<comment>#[^\r\n\0]*+)"
     r"|(?P<open>[\[{])|(?P<close>[\]}])|[,:]|\s++|[^\s,\[\]{}\0]++"
 )
 _CLOSER = {"[": "]", "{": "}"}
@@ -205,6 +218,8 @@ def _open_bracket(spot: _Spot) -> Fault | None:
     swallowed: int | None = None
     for found in _FLOW_WORD.finditer(spot.text, spot.brackets[0]):
         if found["comment"] and swallowed is None and re.search(r"[\]}]", found[0]):
+            if HEX_COLOUR.match(found[0]):
+                return _swallowed_colour(spot, found.start(), found.end())
             swallowed = found.start()
         if found["open"]:
             opened.append(found.start())
@@ -224,6 +239,16 @@ def _open_bracket(spot: _Spot) -> Fault | None:
         notes = [Note(text=f"' #' in line {where.line} makes a comment of what follows it; quote it", where=where)]
     help = f"close it with '{closer}'"
     return _fault(spot, f"'{bracket}' opened here is never closed", at, at + 1, help=help, notes=notes)
+
+
+def _swallowed_colour(spot: _Spot, start: int, end: int) -> Fault:
+    """`[blue, #ff0000 red]`: the comment takes the bracket with it."""
+    found = _FLOW_VALUE.match(spot.text, start, end)
+    colour = found.end() if found else end
+    help = quoted_help(spot.text[start:colour])
+    patch = Patch(start=start, end=colour, paint="x")
+    message = "text after ' #' is a comment and is dropped"
+    return _fault(spot, message, start, end, help=help, code="FB121", patch=patch)
 
 
 def _extra_bracket(spot: _Spot) -> Fault | None:
@@ -284,7 +309,7 @@ def _starter(spot: _Spot) -> Fault | None:
     patch = spot.rest_of_value
     if spot.brackets and (found := _FLOW_VALUE.match(spot.text, at + 1, spot.line_end)):
         patch = Patch(start=at, end=found.end(), paint="x")
-    help = quoted_help(spot.text[at : patch.end if patch else spot.line_end])
+    help = quoted_help(spot.words(at, patch.end if patch else None))
     if character in "|>":
         help += f", or put the text on the lines below '{character}'"
     return _fault(spot, f"'{character}' cannot start a plain value", at, at + 1, help=help, patch=patch)
@@ -306,16 +331,10 @@ def _quote_inside(spot: _Spot) -> Fault | None:
     opened = spot.quoted[closed + 1]
     quote = spot.text[closed]
     if spot.source.position(opened)[0] != spot.source.position(closed)[0]:
-        return _fault(
-            spot,
-            f"{quote} opened here is closed lines below, in the middle of something else",
-            opened,
-            opened + 1,
-            help=f"close it with {quote} on its own line",
-        )
-    return _fault(
-        spot, "text after a closing quote", closed, closed + 1, help=_inner_quotes(quote), patch=spot.rest_of_value
-    )
+        message = "the quote opened here is closed lines below, in the middle of something else"
+        return _fault(spot, message, opened, opened + 1, help=_close_it(quote))
+    help = _inner_quotes(quote)
+    return _fault(spot, "text after a closing quote", closed, closed + 1, help=help, patch=spot.rest_of_value)
 
 
 def _quote_before(spot: _Spot) -> int | None:
@@ -347,7 +366,7 @@ def _after_closed(spot: _Spot) -> Fault | None:
 def _colon_in_value(spot: _Spot) -> Fault | None:
     if "mapping values are not allowed" not in spot.said or not spot.has_key or spot.index < spot.value_start:
         return None
-    help = quoted_help(spot.text[spot.value_start : spot.line_end])
+    help = quoted_help(spot.words(spot.value_start))
     return _fault(
         spot,
         "': ' inside of a value that is not quoted",

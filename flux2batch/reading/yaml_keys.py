@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from flux2batch.reading.hidden import HIDDEN, hidden_name
@@ -20,12 +21,16 @@ class Refusal(NamedTuple):
     help: str
 
 
+_NUMBER_AND_COMMA = re.compile(r"(\d+),\Z")  # 8,00 where 8.00 is meant
 _EMPTY = Refusal("FB112", "keys must be words, and this one is empty", "write a word before the ':'")
 _MERGE = Refusal("FB110", "merge keys ('<<') are not part of YAML 1.2", "write the keys out")
 
 
-def refuse_key(text: str, style: Style) -> Refusal | None:
-    """Why this cannot be a key; any text in quotes can, and unquoted whatever is no number, true, false or null."""
+def refuse_key(text: str, style: Style, before: str) -> Refusal | None:
+    """Why this cannot be a key; any text in quotes can, and unquoted whatever is no number, true, false or null.
+
+    `before` is some of what stands before it.
+    """
     if not text:
         return _EMPTY
     if style != "plain":
@@ -34,7 +39,9 @@ def refuse_key(text: str, style: Style) -> Refusal | None:
         return _MERGE
     if isinstance(resolve(text).value, str):
         return None
-    return Refusal("FB112", f"keys must be words, got {short(text)}", f'quote it: "{short(text)}"')
+    comma = _NUMBER_AND_COMMA.search(before)
+    help = f"is {comma[1]}.{text} meant?" if comma and text.isdecimal() else f'quote it: "{short(text)}"'
+    return Refusal("FB112", f"keys must be words, got {short(text)}", help)
 
 
 def report_twice(reports: Reports, text: str, start: int, end: int, *, first: Entry) -> None:

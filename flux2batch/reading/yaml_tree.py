@@ -254,7 +254,7 @@ class _Builder:
         assert isinstance(frame.node, MapNode), "BUG: a key outside of a mapping"
         start, end = node.start, node.end
         self.keys.append((start, end))
-        refusal, first = refuse_key(node.text, node.style), frame.node.entries.get(node.text)
+        refusal, first = refuse_key(node.text, node.style, self._text[:start][-24:]), frame.node.entries.get(node.text)
         if refusal:
             self._error(refusal.code, refusal.message, start, end, help=refusal.help)
         elif first:
@@ -338,9 +338,9 @@ class _Builder:
         closed = self._text.find("}}", start)
         line_end = self._source.line_span(self._source.position(start)[0])[1]
         end = closed + 2 if 0 <= closed < line_end else start + 2
-        self._error(
-            "FB112", "a template must stand in quotes", start, end, help=quoted_help(self._text[start:line_end])
-        )
+        is_inner = any(frame.is_flow for frame in self._stack)
+        help = quoted_help(self._text[start : end if is_inner else line_end])
+        self._error("FB112", "a template must stand in quotes", start, end, help=help)
 
     def _close(self, event: Event) -> None:
         frame = self._stack.pop()

@@ -128,7 +128,7 @@ def test_where_anything_is_expected_a_single_value_will_do() -> None:
         ("prompt: {{ x }} cat\n", "a template must stand in quotes", 'quote it: "{{ x }} cat"'),
         ("prompt: color #ff0000 cat\n", "text after ' #' is a comment", 'quote it: "color #ff0000 cat"'),
         ("a: [1, 2\nb: c\n", "'[' opened here is never closed", "close it with ']'"),
-        ("a: 'b\n", "' opened here is never closed", "close it with '"),
+        ("a: 'b\n", "the quote opened here is never closed", "close it with '"),
         ("a:\n\tb: 1\n", "a tab is used for indentation", "use spaces"),
         ("a:\n    - 1\n   - 2\n", "this list item stands in column 4", "expected column 5, like line 2"),
         ("a: b\n  c: d\n", "this line stands in column 3", "expected column 1, like line 1"),
@@ -139,6 +139,11 @@ def test_where_anything_is_expected_a_single_value_will_do() -> None:
         ("a: {b:c}\n", "a space is missing after ':'", "write 'b: c'"),
         ("prompt:cat\nname: x\n", "a space is missing after ':'", "write 'prompt: …'"),
         ("1: a\n", "keys must be words, got 1", 'quote it: "1"'),
+        ("a: {b: 8,00}\n", "keys must be words, got 00", "is 8.00 meant?"),
+        ("a: {b: #0047AB}\n", "text after ' #' is a comment", 'quote it: "#0047AB"'),
+        ("a: b: c # d\n", "': ' inside of a value", 'quote it: "b: c"'),
+        ("a: [b, {{ c }}, d]\n", "a template must stand in quotes", 'quote it: "{{ c }}"'),
+        ("a: {{ b }}{{ c }}\n", "a template must stand in quotes", 'quote it: "{{ b }}{{ c }}"'),
         ("a: .nan\n", "'.nan' is not a number that can be used", "give a number with digits"),
         ("- a\n", "expected a mapping with 'flux2batch' and 'prompt', got a list", "a job begins with"),
         ("prompt:cat\n", "expected a mapping", "a space is missing after 'prompt:'"),
@@ -181,7 +186,7 @@ def test_tabs_on_many_lines_are_one_problem() -> None:
 
 
 def test_a_bracket_that_a_comment_swallowed_is_explained() -> None:
-    problems = _problems("a: [red #ff0000, blue]\n")
+    problems = _problems("a: [red #sale, blue]\n")
 
     assert any("' #' in line 1" in note.text for note in problems[0].notes)
 
