@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 Kind = Literal["file", "folder", "link", "special", "missing"]
 
@@ -26,7 +26,7 @@ class Directory(Protocol):
 
     def entries(self) -> Iterator[tuple[str, Kind]]: ...
 
-    def enter(self, name: str) -> Directory: ...
+    def enter(self, name: str) -> Self: ...
 
     def open(self, name: str) -> int: ...
 
@@ -36,11 +36,11 @@ class Directory(Protocol):
 def directory(path: Path) -> Directory:
     """The directory at a path that the user himself named: links on the way to it are his own."""
     if HAS_OPENAT:
-        return _ByDescriptor(os.open(path, _READ | os.O_DIRECTORY))
+        return ByDescriptor(os.open(path, _READ | os.O_DIRECTORY))
     return ByPath(path)
 
 
-class _ByDescriptor:
+class ByDescriptor:
     """Where the system has openat: a name is looked up in the open directory itself, never by a path."""
 
     def __init__(self, descriptor: int) -> None:
@@ -57,8 +57,8 @@ class _ByDescriptor:
             for entry in found:
                 yield entry.name, _kind_of(entry)
 
-    def enter(self, name: str) -> _ByDescriptor:
-        return _ByDescriptor(os.open(name, _READ_FOLDER, dir_fd=self._descriptor))
+    def enter(self, name: str) -> Self:
+        return type(self)(os.open(name, _READ_FOLDER, dir_fd=self._descriptor))
 
     def open(self, name: str) -> int:
         return os.open(name, _READ_FILE, dir_fd=self._descriptor)
@@ -84,10 +84,10 @@ class ByPath:
             for entry in found:
                 yield entry.name, self.look(entry.name)
 
-    def enter(self, name: str) -> ByPath:
+    def enter(self, name: str) -> Self:
         if self.look(name) != "folder":
             raise NotADirectoryError(name)
-        return ByPath(self._path / name)
+        return type(self)(self._path / name)
 
     def open(self, name: str) -> int:
         path = self._path / name

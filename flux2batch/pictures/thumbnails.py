@@ -1,0 +1,112 @@
+"""Small pictures for the sheet: made once of each picture, while the run goes on, in as many threads as there are."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flux2batch.pictures.checking import MAX_BYTES, Flaw
+from flux2batch.planning import formats
+from flux2batch.planning.decoding import MAX_PIXELS
+from flux2batch.planning.plain_pixels import plain
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SMALL, LARGE = 256, 640
+"""The longer side: for a grid of many, and for a grid that is looked at closely or on a dense display."""
+
+EXTENSION = ".webp"
+_QUALITY, _EFFORT = 80, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnail:
+    """A small picture that is there, and the size of what it shows."""
+
+    target: Path
+    width: int | None  # of the picture, upright; None where the thumbnail was there before and nothing was opened
+    height: int | None
+
+
+def thumbnail_name(sha256: str, size: int) -> str:
+    """The file name of a thumbnail: it is the picture's, not the path's, so a moved picture keeps it."""
+    return f"{sha256[:24]}-{size}{EXTENSION}"
+
+
+def thumbnail(source: Path, target: Path, size: int) -> Thumbnail | Flaw:
+    """One thumbnail, its longer side at most `size`."""
+    made = thumbnails(source, {size: target})
+    return made if isinstance(made, Flaw) else made[0]
+
+
+def thumbnails(source: Path, targets: Mapping[int, Path]) -> tuple[Thumbnail, ...] | Flaw:
+    """Several sizes of one picture, which is opened once. What is there already is not made again.
+
+    Raises OSError where a thumbnail cannot be written: the sheet can do without, so the caller decides.
+    """
+    sizes = sorted(targets, reverse=True)
+    if all(targets[size].is_file() for size in sizes):
+        return tuple(Thumbnail(target=targets[size], width=None, height=None) for size in sizes)
+    opened = _opened(source, at_least=sizes[0])
+    if isinstance(opened, Flaw):
+        return opened
+    image, (width, height) = opened
+    for size in sizes:
+        image = _fitted(image, size)  # each from the one before, which is smaller and quicker to read
+        _save(image, targets[size])
+    return tuple(Thumbnail(target=targets[size], width=width, height=height) for size in sizes)
+
+
+def _opened(source: Path, *, at_least: int) -> tuple[Image.Image, tuple[int, int]] | Flaw:
+    try:
+        with source.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as problem:
+        return Flaw(reason=f"it cannot be read: {(problem.strerror or 'no reason given').lower()}")
+    picture = formats.strip(content)
+    if isinstance(picture, formats.Flaw):
+        return Flaw(reason=f"it {picture.message}")
+    if not 0 < picture.width * picture.height <= MAX_PIXELS[picture.format]:
+        return Flaw(reason=f"it is {picture.width}x{picture.height}, and nothing of that size is opened")
+    try:
+        # Twice the size is enough for a clean reduction; a JPEG is decoded at the nearest eighth above it.
+        image = plain(picture, at_least=(2 * at_least, 2 * at_least))
+    except Exception:
+        # Decoders raise almost anything for bytes that were made to break them.
+        return Flaw(reason="it does not decode")
+    sideways = picture.orientation in (5, 6, 7, 8)
+    return image, (picture.height, picture.width) if sideways else (picture.width, picture.height)
+
+
+def _fitted(image: Image.Image, size: int) -> Image.Image:
+    from PIL.Image import Resampling
+
+    scale = size / max(image.size)
+    if scale >= 1:
+        return image
+    fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(fitted, Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _save(image: Image.Image, target: Path) -> None:
+    if image.mode in ("L", "LA"):
+        image = image.convert("RGB" if image.mode == "L" else "RGBA")
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=_QUALITY, method=_EFFORT)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Two threads may make the same one: each writes its own file, and the later name stands.
+    part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        part.write_bytes(buffer.getvalue())
+        part.replace(target)  # not synced: after a power loss it is made again
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
