@@ -18,9 +18,11 @@ from flux2batch.planning.template_faults import Refusal, TemplateFault
 from flux2batch.planning.template_files import FOLDER, TemplateFolder
 from flux2batch.planning.template_meter import METER
 from flux2batch.planning.template_names import free_names
+from flux2batch.planning.template_plain import given
 from flux2batch.planning.template_sandbox import JobContext, JobEnvironment
 from flux2batch.planning.template_syntax import RESULT, Syntax, read_expression, read_template, span_of
 from flux2batch.planning.template_tokens import Tokens
+from flux2batch.planning.template_values import EmptyCell
 from flux2batch.reading.suggest import did_you_mean
 
 _numbers = itertools.count(1)
@@ -163,7 +165,10 @@ class Compiler:
         if refusal.name and refusal.message == f"unknown variable '{refusal.name}'":
             help = help or did_you_mean(refusal.name, scope)
         units = {file.unit.code_name: file.unit for file in self._files.values()}
-        start, end, message = 0, len(unit.tokens.text), refusal.message
+        message = refusal.message
+        start, end = 0, len(unit.tokens.text)
+        if refusal.name:
+            start, end = unit.tokens.word(refusal.name, start, end) or (start, end)
         frames = list(_frames(raised.__traceback__))
         for code_name, line in frames:
             if code_name == unit.code_name:
@@ -191,8 +196,9 @@ def compiler_for(folder: TemplateFolder | None, *, paths: bool) -> Compiler:
 
 
 def result_of(context: JobContext) -> Any:
-    """What an expression was evaluated to."""
-    return context.vars[RESULT]
+    """What an expression was evaluated to: plain data, or an EmptyCell; what is missing is refused."""
+    value = context.vars[RESULT]
+    return value if isinstance(value, EmptyCell) else given(value)
 
 
 def _is_single_expression(syntax: Syntax) -> bool:

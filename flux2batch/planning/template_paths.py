@@ -20,19 +20,19 @@ _DEVICES = frozenset(
 def safe_component(text: str) -> str:
     """The text as one file or folder name: `bfl/flux-2-pro` is `bfl-flux-2-pro`. Letters of every script stay."""
     composed = unicodedata.normalize("NFC", text)
-    spaced = _SPACE.sub(" ", composed)
-    kept = "".join(character for character in spaced if _stays(character))
-    name = _cut(_MEANS_SOMETHING.sub("-", kept).lstrip(" .-~")).rstrip(" .")
+    kept = "".join(character for character in composed if _stays(character))
+    spaced = _SPACE.sub(" ", kept)
+    name = _cut(_MEANS_SOMETHING.sub("-", spaced).lstrip(" .-~")).rstrip(" .")
     if not name:
         return "_"
     return f"{name}_" if _is_device(name) else name
 
 
 def _stays(character: str) -> bool:
-    # Cc, Cf (bidi, zero width), Cs (lone surrogates), Co and Cn, and the separators of lines and paragraphs.
+    # Left out are Cc, Cf (bidi, zero width), Cs (lone surrogates), Co and Cn; white space becomes a space later.
     # The two joiners shape letters of Persian and of Indian scripts.
     category = unicodedata.category(character)
-    return character in "\u200c\u200d" or not (category[0] == "C" or category in ("Zl", "Zp"))
+    return character.isspace() or character in "\u200c\u200d" or category[0] != "C"
 
 
 def _is_device(name: str) -> bool:

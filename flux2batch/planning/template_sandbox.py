@@ -123,6 +123,10 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
         """`obj.attribute`"""
         if type(obj) is dict and attribute in obj:
             return obj[attribute]
+        if isinstance(obj, KeyedTable) and not attribute.startswith("_"):
+            wanted = ", ".join(obj.key) or "KEY"
+            way = f"write {obj.name}[{wanted}].{attribute}"
+            refuse("FB305", f"'{obj.name}' is a table: name the row first", way, name=attribute)
         return _item(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -223,11 +227,6 @@ def _row(table: KeyedTable, key: Any) -> Any:
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, Undefined):
             part._fail_with_undefined_error()
-    if isinstance(key, str) and key not in table.key and len(table.key) > 1:
-        wanted = ", ".join(table.key)
-        refuse(
-            "FB305", f"'{table.name}' is a table: name the row first", f"write {table.name}[{wanted}].{key}", name=key
-        )
     row = table.row(key)
     return row if row is not None else Absent.because(Refusal("FB316", table.absence(key), _near_row(table, key)))
 

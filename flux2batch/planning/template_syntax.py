@@ -96,13 +96,13 @@ def _whole_expression(parser: Parser) -> nodes.Expr:
 
 
 _WORDS: tuple[tuple[str, str], ...] = (
-    (r"Missing end of comment tag", "'{#' opened here is never closed"),
     (r"Missing end of raw directive", "'{% raw %}' is never closed"),
     (r"[Uu]nexpected end of template.*following tags: '(?:elif' or 'else' or ')?(\w+)'.*", r"'{% \1 %}' is missing"),
     (r"[Uu]nexpected end of template.*", "the template ends in the middle of a tag"),
     (r"expected token 'end of print statement', got '(.*)'", r"unexpected '\1'"),
     (r"expected token 'end of statement block', got '(.*)'", r"unexpected '\1'"),
     (r"[Ee]xpected an expression, got '(.*)'", "a value is missing here"),
+    (r"unexpected 'end of (print statement|statement block|template)'", "a value is missing here"),
     (r"expected token '(.*)', got '(.*)'", r"expected '\1', got '\2'"),
     (r"Encountered unknown tag '(\w+)'.*", r"unknown tag '\1'"),
     (r"unexpected char '?(.*?)'? at \d+", r"unexpected '\1'"),
@@ -124,12 +124,12 @@ def _syntax_fault(fault: TemplateSyntaxError, tokens: Tokens) -> TemplateFault:
         return TemplateFault("FB302", message, *_token_span(tokens, offset), help)
 
     opened = tokens.opened(len(tokens.text))
-    if opened is not None and _never_closed(tokens, opened.start):
-        ending = "}}" if opened.kind == "variable_begin" else "%}"
+    ending = "}}" if opened is not None and opened.kind == "variable_begin" else "%}"
+    if opened is not None and _never_closed(tokens.text, opened.end, ending):
         return TemplateFault(
             "FB302", f"'{opened.value}' is never closed", opened.start, opened.end, f"it ends with '{ending}'"
         )
-    if "is missing" in message:
+    if message.startswith("'{% end"):
         start, end = _unended(tokens)
         return TemplateFault("FB302", message, start, end, None)
     message = message[:1].lower() + message[1:]
@@ -148,8 +148,11 @@ def _syntax_help(message: str) -> str | None:
     return None
 
 
-def _never_closed(tokens: Tokens, start: int) -> bool:
-    return not any(piece.start > start and piece.kind in ("variable_end", "block_end") for piece in tokens.pieces)
+def _never_closed(text: str, start: int, ending: str) -> bool:
+    """Whether the tag's end is missing before the next tag begins."""
+    end = text.find(ending, start)
+    following = re.compile(r"\{[{%]").search(text, start)
+    return end < 0 or (following is not None and following.start() < end)
 
 
 def _unended(tokens: Tokens) -> tuple[int, int]:
@@ -167,7 +170,9 @@ def _unended(tokens: Tokens) -> tuple[int, int]:
 
 def _token_span(tokens: Tokens, offset: int) -> tuple[int, int]:
     piece = tokens.at(offset)
-    return (piece.start, piece.end) if piece and piece.kind != "data" else (offset, min(offset + 1, len(tokens.text)))
+    if piece is not None and piece.start <= offset < piece.end and piece.kind != "data":
+        return piece.start, piece.end
+    return min(offset, len(tokens.text)), min(offset + 1, len(tokens.text))
 
 
 def _checked(tokens: Tokens, tree: nodes.Template, *, is_file: bool) -> Syntax:
@@ -305,7 +310,7 @@ class _Check:
         sides = [node.expr, *(operand.expr for operand in node.ops)]
         for side in sides:
             if isinstance(side, nodes.Const) and side.value is None:
-                self._raise("FB304", "a comparison with none is always false", node, "ask: is none, or: is not none")
+                self._raise("FB304", "a comparison with none is always false", side, "ask: is none, or: is not none")
 
     def call(self, node: nodes.Call) -> None:
         callee = node.node
@@ -404,6 +409,9 @@ _CHECKS: dict[type[nodes.Node], Callable[[_Check, Any], None]] = {
 def span_of(node: nodes.Node, tokens: Tokens) -> tuple[int, int]:
     """The word or sign that a node is written with."""
     offset = node.lineno - 1
+    written = node.name if isinstance(node, nodes.Test) else "**" if isinstance(node, nodes.Pow) else None
+    if written and (word := tokens.word(written, *tokens.tag(offset))):
+        return word
     piece = tokens.after(offset) if isinstance(node, nodes.Getattr) else tokens.at(offset)
     if piece is None or piece.kind in ("data", "variable_begin", "block_begin"):
         return tokens.tag(offset)

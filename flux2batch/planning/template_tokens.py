@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import Lexer, Token, TokenStream
 
 _ENDS = {"variable_begin": "variable_end", "block_begin": "block_end"}
@@ -52,7 +53,7 @@ class Tokens:
 
     def _placed(self, source: str) -> Iterator[tuple[int, str, str]]:
         end = 0
-        for _, kind, value in self._lexer.tokeniter(source, None, None, self._state):
+        for kind, value in self._cut(source):
             # Between two tokens nothing is left out but white space that a "-" took away.
             start = source.index(value, end)
             end = start + len(value)
@@ -62,6 +63,16 @@ class Tokens:
                 self.pieces.append(Piece(start=start, end=end, kind=kind, value=value))
                 self._starts.append(start)
             yield start + 1, kind, _escaped(value) if kind == "string" else value
+
+    def _cut(self, source: str) -> Iterator[tuple[str, str]]:
+        try:
+            for _, kind, value in self._lexer.tokeniter(source, None, None, self._state):
+                yield kind, value
+        except TemplateSyntaxError as fault:
+            # Jinja's lexer counts lines: what it cannot cut stands behind the last token.
+            end = self.pieces[-1].end if self.pieces else 0
+            rest = source[end:]
+            raise TemplateSyntaxError(fault.message or "", end + len(rest) - len(rest.lstrip()) + 1) from None
 
     def at(self, offset: int) -> Piece | None:
         """The token in which this character stands, or the last one before it."""
@@ -105,10 +116,14 @@ def _escaped(value: str) -> str:
     return _STRAY_ESCAPE.sub(lambda match: match[1] or r"\\", value)
 
 
+_COLOUR = re.compile(r"\{#(?=[0-9A-Fa-f]{3,8}\})")
+
+
 class _StandIn:
     """A text of the same length in which Jinja finds nothing to change but tags.
 
-    It makes one character of every kind of line end, and takes `{#` for the start of a comment even where none ends.
+    It makes one character of every kind of line end, and takes `{#` for the start of a comment even where none ends, or
+    where a colour follows.
     """
 
     def __init__(self, text: str, *, comments: bool) -> None:
@@ -117,9 +132,9 @@ class _StandIn:
         self._hash = None
         if self._carriage_return:
             text = text.replace("\r", self._carriage_return)
-        last = text.rfind("{#")
-        if comments and last >= 0 and text.find("#}", last + 2) < 0:
+        if comments and "{#" in text:
             self._hash = next((c for c in map(chr, range(0xE100, 0xE200)) if c not in text), "#")
+            text = _COLOUR.sub("{" + self._hash, text)
             closed = text.rfind("#}") + 2 if "#}" in text else 0
             text = text[:closed] + text[closed:].replace("{#", "{" + self._hash)
         self.text = text
