@@ -41,6 +41,8 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             _entry("init", "Write a commented first job into a folder."),
             _entry("validate", "Check job files and everything they name."),
+            _entry("plan", "Show shots, price and uploads; nothing is sent."),
+            _entry("plan", "Show shots, price and uploads; nothing is sent."),
         ),
     ),
     (
@@ -61,6 +63,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("flux2batch init", "A first job to play with, in this folder"),
     ("flux2batch validate job.yaml", "Check it; nothing is sent and no key is needed"),
+    ("flux2batch plan job.yaml", "What does it cost?"),
 )
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (

@@ -130,6 +130,14 @@ class Plan:
         return self.totals.cost
 
     @cached_property
+    def hints(self) -> tuple[str, ...]:
+        """Where a slightly smaller picture is a whole megapixel cheaper."""
+        sizes = {(batch.model, batch.width, batch.height): None for batch in self.totals.batches if batch.trim is None}
+        entries = [(self.configuration.entry(model), width, height) for model, width, height in sizes]
+        hints = [cliff(entry, width, height) for entry, width, height in entries if entry]
+        return tuple(dict.fromkeys(hint for hint in hints if hint))
+
+    @cached_property
     def axes(self) -> tuple[PlannedAxis, ...]:
         """The axes in the order of the job, drawn ones last."""
         grid = self._script.grid
@@ -148,6 +156,10 @@ class Plan:
     def totals(self) -> Totals:
         """What is asked for, counted."""
         return _totals(self._drafts, self._script, self.configuration, self._prepared.shelf)
+
+    def add_warnings(self, found: Iterable[Problem]) -> None:
+        """Warnings of the job file itself, which was read before it was planned."""
+        self.warnings = tuple(in_order([*found, *self.warnings]))
 
     def only(self, expression: str) -> Plan:
         """The plan of those shots for which an expression is true."""
@@ -414,14 +426,8 @@ def _host_of(provider: str, configuration: Configuration) -> str | None:
 
 
 def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
-    """What is to be said of the shots that are asked for together: hints, and whether they fit the budget."""
+    """Whether the shots that are asked for fit the budget."""
     document = plan.job.document
-    for batch in plan.totals.batches:
-        entry = plan.configuration.entry(batch.model)
-        hint = cliff(entry, batch.width, batch.height) if entry else None
-        if hint:
-            where = document.place(("params", "size"))
-            yield warning("FB610", hint, where=where, steps=("params", "size"))
     if not options.check_money:
         return
     bound = tightest_budget(plan.configuration, plan.job.budget.max_usd)

@@ -1,0 +1,228 @@
+"""`flux2batch plan`: how many pictures a job is, what they cost and what would be uploaded; nothing is sent."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Literal, TextIO, TypeVar
+
+import click
+
+from flux2batch.commands.command import as_command, format_option
+from flux2batch.commands.console import Console, fail, this_console
+from flux2batch.errors import InvalidInput
+from flux2batch.reading.problems import Problem, error, has_errors
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Dollars(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions of click alone
+    """A sum of money on the command line: 5, 5.00 or $5."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            amount = Decimal(str(value).removeprefix("$"))
+        except InvalidOperation:
+            self.fail(f"{value!r} is not a sum of dollars, such as 5.00", param, ctx)
+        if not amount.is_finite() or amount < 0:
+            self.fail(f"{value!r} is not a sum of dollars, such as 5.00", param, ctx)
+        return amount
+
+
+def selection_options(function: Decorated) -> Decorated:
+    """The flags that say which shots are asked for."""
+    for option in (
+        click.option("--sample", metavar="N", type=click.IntRange(min=1), help="N shots spread evenly over all axes."),
+        click.option("--limit", metavar="N", type=click.IntRange(min=1), help="The first N shots."),
+        click.option("--picks", metavar="FILE", type=click.Path(path_type=Path), help="The shots picked in a sheet."),
+        click.option("--only", metavar="EXPR", help='The shots for which this is true: "guidance >= 3".'),
+    ):
+        function = option(function)
+    return function
+
+
+def job_options(function: Decorated) -> Decorated:
+    """The flags that change how a job is read and judged."""
+    for option in (
+        click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Read this config.toml."),
+        click.option(
+            "--allow-path",
+            "allow_paths",
+            metavar="DIR",
+            multiple=True,
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="References and data may come from here as well; repeatable.",
+        ),
+        click.option("--max-shots", metavar="N", type=click.IntRange(min=1), help="Allow so many shots."),
+        click.option("--assume-price", metavar="X", type=Dollars(), help="The price of a shot where none is known."),
+        click.option("--strict", is_flag=True, help="Warnings are errors."),
+        click.option(
+            "--set", "sets", metavar="PATH=YAML", multiple=True, help="Another value for this call; repeatable."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@as_command(
+    "plan",
+    summary="Show shots, price and uploads; nothing is sent.",
+    examples=[
+        ("flux2batch plan job.yaml", "What would it cost, and what would be sent where?"),
+        ("flux2batch plan job.yaml --sample 8 --set params.size=512x512", "Eight small ones from all over the sweep"),
+        ("flux2batch plan jobs/*.yaml --markdown -o plan.md", "For a pull request"),
+        ("flux2batch plan job.yaml --jsonl | jq .prompt", "Every shot, for programs"),
+    ],
+)
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One object a job.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="One object a shot.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="For a pull request.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write there, not to stdout.")
+@selection_options
+@click.option("--max-usd", metavar="X", type=Dollars(), help="Refuse a plan that may cost more.")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="The run directory; default runs/NAME.")
+@job_options
+@format_option
+def command(
+    files: tuple[Path, ...],
+    as_json: bool,
+    as_jsonl: bool,
+    as_markdown: bool,
+    output: Path | None,
+    only: str | None,
+    picks: Path | None,
+    limit: int | None,
+    sample: int | None,
+    max_usd: Decimal | None,
+    out: Path | None,
+    sets: tuple[str, ...],
+    strict: bool,
+    assume_price: Decimal | None,
+    max_shots: int | None,
+    allow_paths: tuple[Path, ...],
+    config: Path | None,
+    format: str,
+) -> None:
+    """Show what a job comes to: its shots, their price in its parts, the files that would be uploaded and to whom.
+
+    Nothing is sent, no key is needed and no network. The exit code is 4 where the plan is over a budget or a limit.
+    """
+    del format
+    from flux2batch.planning.configuration import load_configuration
+    from flux2batch.planning.plan import PlanOptions, plan_job
+    from flux2batch.reading.load import load_job
+
+    if as_json + as_jsonl + as_markdown > 1:
+        raise click.UsageError("choose one of --json, --jsonl and --markdown")
+    configuration = load_configuration(
+        file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
+    )
+    options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, strict=strict)
+    plans, problems = [], list[Problem]()
+    for file in dict.fromkeys(files):
+        job, found = load_job(file, allow_paths=allow_paths, sets=sets)
+        if job is None or has_errors(found, strict=strict):
+            problems += found
+            continue
+        try:
+            plan = plan_job(job, configuration=configuration, options=options)
+        except InvalidInput as invalid:
+            problems += [*found, *invalid.problems]
+            continue
+        plan.add_warnings(found)
+        problems += _run_directory_problems(plan, out)
+        plans.append(plan)
+    if has_errors(problems, strict=strict):
+        fail(problems, strict=strict)
+
+    console = this_console()
+    form: Literal["json", "jsonl", "markdown", "text"] = (
+        "json" if as_json else "jsonl" if as_jsonl else "markdown" if as_markdown else "text"
+    )
+    with _written_to(output, console) as stream:
+        _write(plans, form, stream, console)
+    warnings = [warning for plan in plans for warning in plan.warnings]
+    if warnings and form != "json":
+        console.show_problems(warnings)
+
+
+def _write(plans: Iterable[Any], form: str, stream: TextIO | None, console: Console) -> None:
+    from flux2batch.commands import plan_shown as shown
+
+    for plan in plans:
+        states = shown.all_new(plan)
+        match form:
+            case "jsonl":
+                target = stream or console.stdout
+                for row in plan.to_rows():
+                    target.write(shown.as_line(row) + "\n")
+            case "json":
+                _put(shown.as_line(shown.as_data(plan, states)) + "\n", stream, console)
+            case "markdown":
+                _put(shown.markdown(plan, states, to_pay=plan.cost) + "\n", stream, console)
+            case _:
+                printed = Console(
+                    stdout=stream or console.stdout,
+                    stderr=console.stderr,
+                    environ=console.environ,
+                    choice="never" if stream else console.choice,
+                    format=console.format,
+                )
+                printed.print_all(shown.lines(plan, states, to_pay=plan.cost, width=min(printed.width, 110)))
+
+
+def _put(text: str, stream: TextIO | None, console: Console) -> None:
+    (stream or console.stdout).write(text)
+
+
+@contextmanager
+def _written_to(output: Path | None, console: Console) -> Any:
+    """The file to write to, which takes its place only when it is whole; None for stdout."""
+    if output is None:
+        yield None
+        return
+    try:
+        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".part")
+    except OSError as refused:
+        raise InvalidInput([_not_writable(output, refused)]) from None
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        part.chmod(0o666 & ~_umask())
+        part.replace(output)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    console.say(f"written to {output}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _run_directory_problems(plan: Any, out: Path | None) -> list[Problem]:
+    """Whether the run directory can be one (FB504): nothing else stands there, and it can be written to."""
+    place = out if out is not None else plan.job.folder / "runs" / plan.name
+    if place.exists() and not place.is_dir():
+        return [error("FB504", f"'{place}' is a file, and the run directory would be there", where=None, help=_OTHER)]
+    nearest = next(parent for parent in (place, *place.absolute().parents) if parent.exists())
+    if not os.access(nearest, os.W_OK):
+        return [error("FB504", f"'{nearest}' cannot be written to", where=None, help=_OTHER)]
+    return []
+
+
+_OTHER = "choose another place for the run: --out DIR"
+
+
+def _not_writable(output: Path, refused: OSError) -> Problem:
+    return error("FB504", f"'{output}' cannot be written: {refused.strerror}", where=None, help="choose another file")

@@ -1,0 +1,237 @@
+"""How a plan is shown: as tables for a terminal, as Markdown for a pull request, as one object for a program."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from flux2batch.commands.console import Part, column, counted, styled, table
+from flux2batch.money import ZERO, Money, show
+from flux2batch.planning.plan import Batch, Plan, PlannedAxis
+from flux2batch.planning.pricing import Estimate
+from flux2batch.planning.shot import Quote
+
+_PROMPTS = 3
+_UPLOADS = 12
+_LONGEST_PROMPT = 400
+
+States = Mapping[str, int]
+"""How many shots are new, done and reused, and how many pictures of the run directory are no longer asked for."""
+
+
+def all_new(plan: Plan) -> dict[str, int]:
+    """What there is to do where there is no run directory yet."""
+    return {"new": len(plan), "done": 0, "reused": 0, "left": 0}
+
+
+def spending(estimate: Estimate) -> str:
+    """An estimate as people say it: $6.60, or $0.29 to $0.86."""
+    return _span(estimate.min, estimate.max)
+
+
+def lines(plan: Plan, states: States, *, to_pay: Estimate, width: int) -> Iterator[Sequence[Part]]:
+    """The plan as a person reads it."""
+    yield from _head(plan, width)
+    yield ()
+    yield from _axes(plan.axes, width)
+    yield from _prices(plan, width)
+    yield from _uploads(plan, width)
+    yield from _prompts(plan, width)
+    yield from _states(states)
+    yield from _end(plan, to_pay)
+
+
+def markdown(plan: Plan, states: States, *, to_pay: Estimate) -> str:
+    """The plan as a comment on a pull request."""
+    totals = plan.totals
+    models = ", ".join(f"`{model}`" for model, _ in totals.models)
+    said = [f"### {_escaped(plan.name)}", "", f"{counted(len(plan), 'shot')} on {models}: **{spending(to_pay)}**", ""]
+    if plan.axes:
+        said += ["| axis | values | |", "|---|---:|---|"]
+        said += [f"| {_escaped(axis.name)} | {axis.count:,} | {_escaped(_ids(axis))} |" for axis in plan.axes]
+        said.append("")
+    said += ["| model | size | references | shots | each | together |", "|---|---|---:|---:|---:|---:|"]
+    said += [f"| {' | '.join(_escaped(cell) for cell in _batch(batch))} |" for batch in totals.batches]
+    said.append("")
+    if totals.uploads:
+        said.append(f"{counted(len(totals.uploads), 'file')} would be uploaded:")
+        said.append("")
+        said += [
+            f"- `{upload.path}` ({_bytes(upload.file_bytes)}) → {', '.join(hosts)}" for upload, hosts in totals.uploads
+        ]
+        said.append("")
+    said += [f"- {counted(shots, 'shot')} without reference `{name}`" for name, shots in totals.without]
+    said += [f"- {_escaped(hint)}" for hint in plan.hints]
+    said += [""] if totals.without or plan.hints else []
+    if states["done"] or states["reused"]:
+        said += [", ".join(f"{count:,} {state}" for state, count in states.items() if count), ""]
+    said += [f"> **{problem.code}** {_escaped(problem.message)}" for problem in plan.warnings]
+    said += [""] if plan.warnings else []
+    return "\n".join([*said, f"Will spend {spending(to_pay)}. Nothing was sent.", ""])
+
+
+def as_data(plan: Plan, states: States) -> dict[str, Any]:
+    """The plan as `plan --json` prints it: schemas/plan.schema.json."""
+    totals = plan.totals
+    return {
+        "schema_version": 1,
+        "name": plan.name,
+        "file": plan.job.document.name if plan.job.file else None,
+        "shots": len(plan),
+        "all_shots": plan.all_shots,
+        **states,
+        "cost_usd": {"min": float(totals.cost.min), "max": float(totals.cost.max)},
+        "axes": [{"name": axis.name, "values": axis.count} for axis in plan.axes],
+        "uploads": [
+            {"path": upload.path, "bytes": upload.file_bytes, "hosts": list(hosts)} for upload, hosts in totals.uploads
+        ],
+        "hosts": list(totals.hosts),
+        "models": [{"model": model, "shots": shots} for model, shots in totals.models],
+        "without": [{"reference": name, "shots": shots} for name, shots in totals.without],
+        "hints": list(plan.hints),
+        "warnings": [_problem(problem) for problem in plan.warnings],
+    }
+
+
+def as_line(data: Any) -> str:
+    """One line of JSON."""
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _head(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
+    del width
+    all_of = f" of {plan.all_shots:,}" if len(plan) != plan.all_shots else ""
+    models = ", ".join(model for model, _ in plan.totals.models)
+    yield (styled(plan.name, "bold"), f"  {len(plan):,}{all_of} {'shot' if len(plan) == 1 else 'shots'}  ", models)
+    if plan.job.root != plan.job.folder:
+        yield (styled(f"the job's folder is {plan.job.root}", "dim"),)
+
+
+def _axes(axes: Sequence[PlannedAxis], width: int) -> Iterator[Sequence[Part]]:
+    if not axes:
+        return
+    rows = [(axis.name, f"{axis.count:,}", styled(_ids(axis), "dim")) for axis in axes]
+    yield from table([column("axis"), column("values", right=True), column("", shrinks=True)], rows, width=width)
+    yield ()
+
+
+def _ids(axis: PlannedAxis) -> str:
+    shown = ", ".join(axis.ids) + (", …" if axis.count > len(axis.ids) else "")
+    return (
+        f"{shown} (one a shot)" if axis.drawn else f"{shown} (where its condition holds)" if axis.conditional else shown
+    )
+
+
+def _prices(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
+    columns = [
+        column("model"),
+        column("size"),
+        column("refs", right=True),
+        column("shots", right=True),
+        column("each", right=True),
+        column("together", right=True),
+    ]
+    batches = plan.totals.batches
+    yield from table(
+        columns,
+        [_batch(batch) for batch in batches],
+        total=("", "", "", f"{len(plan):,}", "", spending(plan.cost)) if len(batches) > 1 else None,
+        width=width,
+    )
+    for parts in dict.fromkeys(_parts(batch.quote) for batch in batches if batch.quote and len(batch.quote.parts) > 1):
+        yield (styled(f"  {parts}", "dim"),)
+    for hint in plan.hints:
+        yield (styled(f"  {hint}", "dim"),)
+    for name, shots in plan.totals.without:
+        yield (f"{counted(shots, 'shot')} without reference '{name}'",)
+    yield ()
+
+
+def _batch(batch: Batch) -> tuple[str, ...]:
+    size = f"{batch.width}x{batch.height}"
+    size = f"{batch.trim.width}x{batch.trim.height}, drawn as {size}" if batch.trim else size
+    size = f"{size}, {batch.frames} pictures" if batch.frames > 1 else size
+    if batch.quote is None:
+        return batch.model, size, str(batch.references), f"{batch.shots:,}", "not known", "not known"
+    each = _span(batch.quote.min, batch.quote.max)
+    together = _span(Money(batch.quote.min * batch.shots), Money(batch.quote.max * batch.shots))
+    return batch.model, size, str(batch.references), f"{batch.shots:,}", each, together
+
+
+def _parts(quote: Quote) -> str:
+    counts = Counter(quote.parts)
+    named = [f"{name} {show(amount)}" + (f" × {n}" if n > 1 else "") for (name, amount), n in counts.items()]
+    return f"{_span(quote.min, quote.max)} = {' + '.join(named)}"
+
+
+def _uploads(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
+    uploads = plan.totals.uploads
+    if not uploads:
+        return
+    rows = [(upload.path, _bytes(upload.file_bytes), ", ".join(hosts)) for upload, hosts in uploads[:_UPLOADS]]
+    columns = [column("would be uploaded", shrinks=True), column("", right=True), column("to")]
+    yield from table(columns, rows, width=width)
+    if len(uploads) > _UPLOADS:
+        yield (f"and {len(uploads) - _UPLOADS:,} more files",)
+    yield ()
+
+
+def _prompts(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
+    import textwrap
+
+    prompts = dict.fromkeys(shot.prompt for shot in islice(plan, 200))
+    for prompt in islice(prompts, _PROMPTS):
+        short = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[:_LONGEST_PROMPT]}…"
+        wrapped = textwrap.wrap(" ".join(short.split()), max(20, min(width, 100) - 4))
+        for number, line in enumerate(wrapped):
+            yield ("  " if number else "› ", line)
+    if prompts:
+        yield ()
+
+
+def _states(states: States) -> Iterator[Sequence[Part]]:
+    if states["done"] or states["reused"] or states["left"]:
+        named = [f"{count:,} {state}" for state, count in states.items() if count]
+        yield (", ".join(named),)
+
+
+def _end(plan: Plan, to_pay: Estimate) -> Iterator[Sequence[Part]]:
+    budget = plan.job.budget.max_usd
+    within = f" of a budget of {show(budget)}" if budget is not None else ""
+    yield ("Will spend ", styled(spending(to_pay), "bold"), f"{within}. Nothing was sent.")
+
+
+def _span(least: Money, most: Money) -> str:
+    if least == most:
+        return show(least)
+    return f"{show(least)} to {show(most)}" if least > ZERO else f"up to {show(most)}"
+
+
+def _bytes(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
+    return f"{size / 1000:,.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+def _escaped(text: str) -> str:
+    """Text in a table of Markdown, where it can be neither a cell, nor a tag, nor a link, nor the name of a person."""
+    from flux2batch.safe_text import safe_line
+
+    kept = safe_line(text)
+    for character in "\\`*_{}[]<>|#@!":
+        kept = kept.replace(character, f"&#{ord(character)};" if character in "<>|@" else f"\\{character}")
+    return kept
+
+
+def _problem(problem: Any) -> dict[str, Any]:
+    where = problem.where
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "file": where.file if where else None,
+        "line": where.line if where else None,
+        "help": problem.help,
+    }
