@@ -6,20 +6,21 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 VENV := .venv
+PEERS := .peers
 BIN := $(VENV)/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 say = @printf '%s\n'
 
-.PHONY: help demo test check format lint types torture bench docs clean
+.PHONY: help demo test check format lint types torture bench docs peers clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.ready ## check the quickstart job; nothing is sent and no key is needed
-	$(say) "demo: flux2batch validate specs/quickstart.yaml"
-	@$(BIN)/flux2batch validate specs/quickstart.yaml
+demo: $(VENV)/.ready ## plan the quickstart job; nothing is sent and no key is needed
+	$(say) "demo: flux2batch plan specs/quickstart.yaml"
+	@$(BIN)/flux2batch plan specs/quickstart.yaml
 
 test: $(VENV)/.ready-dev ## the tests, on two cores
 	$(say) "test: pytest on $(WORKERS) cores"
@@ -54,8 +55,10 @@ bench: $(VENV)/.ready-dev ## measure; nothing is asserted
 docs: $(VENV)/.ready-dev ## write the pages that are made from the code
 	@$(BIN)/python docs/generate.py
 
-clean: ## remove .venv and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+peers: $(PEERS)/.ready ## install other people's clients of BFL and fal into .peers, for the tests of the emulator
+
+clean: ## remove .venv, .peers and caches
+	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps are newer than pyproject.toml while the environment is up to date.
 $(VENV)/.ready: pyproject.toml | $(BIN)/python
@@ -78,3 +81,19 @@ $(BIN)/python:
 	echo "       Install one (on Debian and Ubuntu: apt install python3 python3-venv) and run make again," >&2; \
 	echo "       or name it: make test PYTHONS=/path/to/python3" >&2; \
 	exit 1
+
+# The clients in Node are left out where there is no Node; in CI that is an error.
+$(PEERS)/.ready: $(wildcard tests/clients/requirements*.txt) tests/clients/package.json | $(BIN)/python
+	$(say) "setup: installing other people's clients into $(PEERS)"
+	@$(BIN)/python -m venv $(PEERS)/venv
+	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/clients/requirements-alone.txt
+	@cp tests/clients/package.json $(PEERS)/package.json
+	@if command -v npm >/dev/null; then \
+		npm install --prefix $(PEERS) --no-audit --no-fund --no-package-lock --loglevel=error; \
+	elif [ -n "$$CI" ]; then \
+		echo "setup: npm is not installed, and CI tries the clients in Node too." >&2; exit 1; \
+	else \
+		echo "setup: npm is not installed: the clients in Node are left out."; \
+	fi
+	@touch $@
