@@ -1,7 +1,7 @@
 """Clients that others wrote work against `flux2batch emulate` without knowing it.
 
-They are installed by `make peers` into .peers/, apart from everything else. Where they are not installed these tests are
-skipped, except in CI.
+They are installed by `make peers` into .peers/, apart from everything else. Where they are not installed these tests
+are skipped, except in CI.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).parent / "scripts"
 PEERS = ROOT / ".peers"
 PYTHON = PEERS / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+CERTIFICATE = (
+    "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    " -keyout key.pem -out cert.pem"
+)
 
 Emulated = dict[str, str]
 
@@ -110,13 +115,7 @@ def test_the_adapters_of_opentryon_make_edit_and_compose(python: Callable[..., A
 
 def test_the_python_client_of_fal_works_over_tls(python: Callable[..., Any], tmp_path: Path):
     _needs(shutil.which("openssl") is not None, "openssl is not installed")
-    subprocess.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-        " -keyout key.pem -out cert.pem".split(),
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-    )
+    subprocess.run(CERTIFICATE.split(), cwd=tmp_path, capture_output=True, check=True)
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     with emulating("--one-port", "--tls", certificate, key) as emulated:
         host = emulated["fal_base_url"].removeprefix("https://")
