@@ -42,7 +42,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             _entry("init", "Write a commented first job into a folder."),
             _entry("validate", "Check job files and everything they name."),
             _entry("plan", "Show shots, price and uploads; nothing is sent."),
-            _entry("plan", "Show shots, price and uploads; nothing is sent."),
+            _entry("run", "Make the pictures of a job; going on where it was."),
         ),
     ),
     (

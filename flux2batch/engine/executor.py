@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from flux2batch.engine.events import Accepted, Event, Intended, ShotEvent
+from flux2batch.engine.events import Accepted, AccountRefused, Event, Intended, ShotEvent
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Overrun, fits
 from flux2batch.engine.scheduler import Moment, Open, Outcome, Scheduler, Told, Work
@@ -125,6 +125,7 @@ class Ending:
 
     error: Exception | None  # a machine's trouble, or a bug
     overrun: Overrun | None  # the budget ended it: the next shot did not fit
+    account: AccountRefused | None  # the service refused the key or the account
     problem: str | None
     offline: bool
     stopped: bool
@@ -188,6 +189,7 @@ class Executor:
         return Ending(
             error=self._error,
             overrun=self._overrun,
+            account=self._scheduler.account_problem,
             problem=self._scheduler.problem,
             offline=self._scheduler.offline,
             stopped=self.stop != "no",

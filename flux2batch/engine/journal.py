@@ -296,7 +296,7 @@ def _summary(life: Life) -> Summary:
 
 
 def _paths(life: Life) -> tuple[str, ...]:
-    """Where its pictures lie, in the order of the plan: the frames of the first place, then of each that shares them."""
+    """Where its pictures lie, as the plan has it: the frames of the first place, then of each that shares them."""
     places = [(saved.path, *saved.copies) for saved in life.saved]
     return tuple(path for share in zip(*places, strict=False) for path in share)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flux2batch.engine.events import Saved, ShotEvent
 from flux2batch.engine.lifecycle import ENDED, Life, Phase
 from flux2batch.money import Money, show
-from flux2batch.planning.shot import ShotId
 from flux2batch.text_width import shortened
 
 _WINDOW_S = 120.0
@@ -107,42 +105,3 @@ def duration(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """Where the shots of a plan stand, as `status --json` and the end of a run say it. Counts are shots."""
-
-    planned: int
-    done: int
-    moderated: int
-    rejected: int
-    failed: int
-    unknown: int
-    stalled: int
-    lost: int
-    in_flight: int
-    frames: int
-    charged: Money
-    at_risk: Money
-
-
-def counts_of(phases: Mapping[ShotId, tuple[Phase, bool]], *, frames: int, charged: Money, at_risk: Money) -> Counts:
-    """Count shots by phase; a stalled one is still on its way."""
-    by_phase = Counter(phase for phase, stalled in phases.values() if not stalled)
-    stalled = sum(stalled for _, stalled in phases.values())
-    moving = (Phase.INTENT, Phase.SENDING, Phase.ACCEPTED, Phase.READY)
-    return Counts(
-        planned=by_phase[Phase.PLANNED],
-        done=by_phase[Phase.DONE],
-        moderated=by_phase[Phase.MODERATED],
-        rejected=by_phase[Phase.REJECTED],
-        failed=by_phase[Phase.FAILED],
-        unknown=by_phase[Phase.UNKNOWN],
-        stalled=stalled,
-        lost=by_phase[Phase.LOST],
-        in_flight=sum(by_phase[phase] for phase in moving),
-        frames=frames,
-        charged=charged,
-        at_risk=at_risk,
-    )

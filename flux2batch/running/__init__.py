@@ -1,0 +1,1 @@
+"""Running: where the engine meets real providers, references, pictures and the disk."""

@@ -1,0 +1,118 @@
+"""Before a run begins: pictures go where the plan wants them, and what changed since the last run is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from flux2batch.durable import sync_folder
+from flux2batch.engine.events import Event, Missed, Moved, Saved, Withdrawn
+from flux2batch.engine.journal import Journal, Standing
+from flux2batch.engine.lifecycle import Life, Phase
+from flux2batch.engine.reconciling import Move, Reconciliation, to_earlier
+from flux2batch.errors import Refused
+from flux2batch.pictures.placing import Conflict, Gallery, Unusable
+from flux2batch.planning.shot import ShotId
+
+Fact = tuple[ShotId | None, Event]
+
+
+def put_in_order(
+    gallery: Gallery, journal: Journal, standing: Standing, reconciled: Reconciliation, root: Path
+) -> list[Fact]:
+    """Sweep, move, take back, note; the facts are for the journal."""
+    gallery.sweep()
+    facts: list[Fact] = [(shot, Withdrawn()) for shot in reconciled.withdrawn]
+    for move in reconciled.moves:
+        fact = _make(gallery, move, journal.life(move.shot))
+        facts += [(move.shot, fact)] if fact else []
+    for shot, one in standing.ended.items():
+        gone = [path for path in one.paths if one.phase is Phase.DONE and not (root / path).is_file()]
+        known = journal.life(shot).missing if gone else ()
+        facts += [(shot, Missed(path=path)) for path in gone if path not in known and not _is_moved(path, facts)]
+    return facts
+
+
+def _is_moved(path: str, facts: list[Fact]) -> bool:
+    return any(isinstance(event, Moved) and all(saved.path != path for saved in event.saved) for _, event in facts)
+
+
+def _make(gallery: Gallery, move: Move, life: Life) -> Moved | None:
+    """Move a shot's pictures. None where they are not what the journal says: then they are reported as missing."""
+    frames = len(life.saved)
+    for number, (old, new) in enumerate(zip(move.old, move.new, strict=True)):
+        if old == new:
+            continue
+        came = gallery.move(old, new, sha256=life.saved[number % frames].sha256)
+        if isinstance(came, Unusable):
+            return None
+        if isinstance(came, Conflict):
+            raise Refused(
+                f"{old} belongs at {came.path} by now, but {came.reason}. Move that file away, then run again."
+            )
+    return Moved(saved=_as_moved(life.saved, move))
+
+
+def _as_moved(saved: tuple[Saved, ...], move: Move) -> tuple[Saved, ...]:
+    frames = len(saved)
+    return tuple(
+        replace(one, path=move.new[number], copies=tuple(move.new[number + frames :: frames]))
+        for number, one in enumerate(saved)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Occupant:
+    shot: ShotId
+    move: Move
+    life: Life
+
+
+class Doorman:
+    """Makes way for new pictures: what an earlier plan left at a path goes to `earlier/`, just before.
+
+    Workers call `make_way`; the owner of the journal collects the facts, in the same commit as the new picture's.
+    """
+
+    def __init__(self, gallery: Gallery, occupants: Mapping[str, _Occupant]) -> None:
+        self._gallery = gallery
+        self._occupants = occupants
+        self._facts: SimpleQueue[Fact] = SimpleQueue()
+
+    @classmethod
+    def of(cls, gallery: Gallery, journal: Journal, standing: Standing, displaced: Mapping[str, ShotId]) -> Doorman:
+        """The doorman for these paths, with all that a worker must know read beforehand."""
+        return cls(
+            gallery,
+            {
+                path: _Occupant(shot=shot, move=to_earlier(shot, standing.ended[shot].paths), life=journal.life(shot))
+                for path, shot in displaced.items()
+            },
+        )
+
+    def make_way(self, path: str) -> None:
+        """Move the picture at this path out of the way, where it is one of ours that the plan no longer wants there."""
+        occupant = self._occupants.get(path)
+        if occupant is None:
+            return
+        fact = _make(self._gallery, occupant.move, occupant.life)
+        if fact is not None:
+            self._facts.put((occupant.shot, fact))
+
+    def facts(self) -> Iterator[Fact]:
+        """What was moved since the last time."""
+        with suppress(Empty):
+            while True:
+                yield self._facts.get_nowait()
+
+
+def replace_file(path: Path, chunks: Iterator[str]) -> None:
+    """Write a text file beside its place and put it there whole."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(chunks)
+    part.replace(path)
+    sync_folder(path.parent)

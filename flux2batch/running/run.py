@@ -1,0 +1,317 @@
+"""Run a plan: locked, compared with what is there, executed, and told.
+
+with open_run(plan, wishes, …) as run:
+    run.outlook                what is new, done, missing, and what it may cost; nothing is sent
+    run.go(observer)           until nothing is left to do, or somebody stops it
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+from flux2batch import __version__
+from flux2batch.engine.clock import RealClock
+from flux2batch.engine.crew import Crew
+from flux2batch.engine.events import BalanceSeen, Event, RunBegan, RunEnded
+from flux2batch.engine.executor import Ending, Executor, Observer, Stop
+from flux2batch.engine.journal import Journal
+from flux2batch.engine.lifecycle import Life
+from flux2batch.engine.policy import Budgets, Throttle, Unknowns
+from flux2batch.engine.purse import DailyPurse, FreePurse
+from flux2batch.engine.reconciling import reconcile
+from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive
+from flux2batch.engine.scheduler import Scheduler
+from flux2batch.money import Money
+from flux2batch.pictures.placing import Gallery
+from flux2batch.planning.configuration import concurrency
+from flux2batch.planning.plan import Plan, row_of
+from flux2batch.planning.shot import ShotId
+from flux2batch.reporting import ledger
+from flux2batch.running.exits import exit_code_of
+from flux2batch.running.feed import PlanFeed, resumed, service_of
+from flux2batch.running.hands import RealHands
+from flux2batch.running.housekeeping import Doorman, put_in_order, replace_file
+from flux2batch.running.outlook import Outlook, look_ahead
+from flux2batch.running.services import Services, open_services
+from flux2batch.running.standings import Counts, count
+
+_WORKERS = 32
+# BFL's replies name 1,200 polls a minute: a tenth of them is left for others. fal names no limit.
+_POLLS_PER_S: Mapping[str, float] = {"bfl": 18.0, "fal": 40.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How this call is to be run."""
+
+    root: Path
+    emulate: bool
+    command: str  # "run", "retry"
+    max_usd: Money | None
+    unknowns: Unknowns
+    moderated_ok: bool
+    state_folder: Path  # the user's: limits across runs, and what is remembered of run directories
+    accept_rollback: bool
+    fork: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of a run."""
+
+    root: Path
+    counts: Counts
+    ending: Ending
+    balances: Mapping[str, tuple[Money | None, Money | None]]  # service → before and after
+    exit_code: int
+
+
+class Run:
+    """An open run directory beside the plan it is for. Nothing has been sent."""
+
+    def __init__(
+        self, *, plan: Plan, wishes: Wishes, directory: RunDirectory, services: Services, stack: ExitStack
+    ) -> None:
+        self._plan = plan
+        self._wishes = wishes
+        self._directory = directory
+        self._services = services
+        self._clock = RealClock()
+        self._crew: Crew | None = None
+        self._executor: Executor | None = None
+        self._stop: Stop = "no"
+        self._standing = directory.journal.standing()
+        self._reconciled = reconcile(plan, self._standing)
+        self._stack = stack
+        self.outlook: Outlook = look_ahead(
+            plan, self._standing, self._reconciled, budgets=self._budgets, root=directory.root
+        )
+
+    @property
+    def root(self) -> Path:
+        """The run directory."""
+        return self._directory.root
+
+    @property
+    def budget(self) -> Money | None:
+        """The tightest bound on what this call may spend."""
+        bounds = [self._budgets.run_directory_usd, self._budgets.call_usd]
+        return min((bound for bound in bounds if bound is not None), default=None)
+
+    @property
+    def journal(self) -> Journal:
+        """The run directory's journal."""
+        return self._directory.journal
+
+    def stop(self, how: Stop) -> None:
+        """Finish what is in flight ("drain"), or stop at once ("now"). A signal's handler may call it."""
+        self._stop = how
+        if self._executor is not None:
+            self._executor.stop = how
+        if self._crew is not None:
+            self._crew.nudge()
+
+    def go(self, observer: Observer) -> Report:
+        """Run until nothing is left to do. What was accepted is brought home, whatever happens."""
+        journal, run_id = self.journal, secrets.token_hex(4)
+        providers = self._services.providers
+        self._append([(None, self._began(run_id))])
+        gallery = Gallery(self.root, known=_nothing_known)
+        self._append(put_in_order(gallery, journal, self._standing, self._reconciled, self.root))
+        self._standing = journal.standing()
+        self._write_plan()
+
+        before = self._balances(when="before")
+        doorman = Doorman.of(gallery, journal, self._standing, self._reconciled.displaced)
+        hands = RealHands(
+            providers=providers,
+            shelf=self._plan.shelf,
+            gallery=gallery,
+            originals=Gallery(self._directory.originals, known=_nothing_known),
+            describe=_as_it_came,
+            make_way=doorman.make_way,
+        )
+        ending = self._execute(hands, doorman, observer)
+        after = self._balances(when="after")
+
+        counts = count(self._plan, journal)
+        code = exit_code_of(counts, ending, moderated_ok=self._wishes.moderated_ok)
+        self._append([(None, RunEnded(run=run_id, exit_code=code, reason=_reason(ending)))])
+        journal.write_snapshot()
+        write_ledger(self._directory)
+        return Report(
+            root=self.root,
+            counts=counts,
+            ending=ending,
+            balances={name: (before.get(name), after.get(name)) for name in providers},
+            exit_code=code,
+        )
+
+    def _execute(self, hands: RealHands, doorman: Doorman, observer: Observer) -> Ending:
+        services = tuple(self._services.providers)
+        self._crew = Crew(hands, size=_WORKERS)
+        self._executor = Executor(
+            scheduler=self._scheduler(services),
+            journal=_WithCompanions(self.journal, doorman),
+            workers=self._crew,
+            clock=self._clock,
+            purse=self._purse(),
+            observer=observer,
+            budgets=self._budgets,
+            committed=self._standing.committed,
+        )
+        self._executor.stop = self._stop
+        try:
+            return self._executor.run(PlanFeed(self._plan, self._standing, services), resumed(self._standing, services))
+        finally:
+            self._crew.dismiss(patience_s=1.0)
+
+    @property
+    def _budgets(self) -> Budgets:
+        """The job's budget and the configuration's limit for a run count all calls; --max-usd counts this one."""
+        limits = [self._plan.job.budget.max_usd]
+        limits += [] if self._wishes.emulate else [self._plan.configuration.limits.per_run_usd]
+        total = min((limit for limit in limits if limit is not None), default=None)
+        return Budgets(run_directory_usd=total, call_usd=self._wishes.max_usd)
+
+    def _purse(self) -> FreePurse | DailyPurse:
+        per_day = self._plan.configuration.limits.per_day_usd
+        if per_day is None or self._wishes.emulate:
+            return FreePurse()
+        purse = DailyPurse(
+            self._wishes.state_folder / "spend.db",
+            run_directory=self.journal.run_directory_id,
+            per_day_usd=per_day,
+            now=self._clock.now().at,
+        )
+        self._stack.callback(purse.close)
+        return purse
+
+    def _scheduler(self, services: Sequence[str]) -> Scheduler:
+        return Scheduler(
+            throttles={service: _throttle(self._plan, service) for service in services},
+            polls_per_s={service: _POLLS_PER_S.get(service, 20.0) for service in services},
+            timeout_s=float(self._plan.job.run.timeout_s),
+            unknowns=self._wishes.unknowns,
+            chance=Random().random,
+            now=self._clock.now(),
+        )
+
+    def _began(self, run_id: str) -> RunBegan:
+        job = self._plan.job
+        return RunBegan(
+            run=run_id,
+            version=__version__,
+            command=self._wishes.command,
+            job_file=str(job.file) if job.file else None,
+            job_name=job.name,
+            origins={name: provider.origin for name, provider in self._services.providers.items()},
+            emulated=self._wishes.emulate,
+            shots=len(self._plan),
+            axes=_axes(self._plan),
+            sheet=dict(job.sheet),
+        )
+
+    def _balances(self, *, when: str) -> dict[str, Money]:
+        """What the accounts hold, where the services tell; recorded, so that the books can be held against it."""
+        seen: dict[str, Money] = {}
+        if not self.outlook.new:
+            return seen
+        for name, provider in self._services.providers.items():
+            balance = provider.balance()
+            if balance is not None:
+                seen[name] = balance
+                self._append(
+                    [(None, BalanceSeen(service=name, usd=balance, when="before" if when == "before" else "after"))]
+                )
+        return seen
+
+    def _write_plan(self) -> None:
+        lines = (json.dumps(row_of(shot), ensure_ascii=False, separators=(",", ":")) + "\n" for shot in self._plan)
+        replace_file(self.root / "plan.jsonl", lines)
+
+    def _append(self, facts: Sequence[tuple[ShotId | None, Event]]) -> None:
+        if facts:
+            self.journal.append(facts, at=self._clock.now().at)
+
+
+@contextmanager
+def open_run(plan: Plan, wishes: Wishes, *, environ: Mapping[str, str], now: datetime) -> Iterator[Run]:
+    """Open the run directory for this plan and this process alone, with the services that the plan names.
+
+    Raises AccountError where a key is missing, Refused and MachineError as `drive` does.
+    """
+    purpose = Purpose(
+        job_name=plan.job.name,
+        job_file=str(plan.job.file.resolve()) if plan.job.file else None,
+        emulated=wishes.emulate,
+    )
+    memory = Memory(
+        wishes.state_folder / "run-directories.db", accept_rollback=wishes.accept_rollback, fork=wishes.fork
+    )
+    with ExitStack() as stack:
+        directory = stack.enter_context(drive(wishes.root, purpose, now=now, memory=memory))
+        services = stack.enter_context(
+            open_services(plan, emulate=wishes.emulate, inner=directory.inner, environ=environ)
+        )
+        yield Run(plan=plan, wishes=wishes, directory=directory, services=services, stack=stack)
+
+
+def write_ledger(directory: RunDirectory) -> None:
+    """Draw ledger.csv and ledger.jsonl from the journal."""
+    entries = directory.journal.entries
+    replace_file(directory.root / "ledger.csv", ledger.as_csv(ledger.lines(entries())))
+    replace_file(directory.root / "ledger.jsonl", ledger.as_jsonl(ledger.lines(entries())))
+
+
+class _WithCompanions:
+    """The journal, for the executor: facts about pictures that made way are recorded with those they made way for."""
+
+    def __init__(self, journal: Journal, doorman: Doorman) -> None:
+        self._journal = journal
+        self._doorman = doorman
+
+    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
+        self._journal.append([*facts, *self._doorman.facts()], at=at)
+
+    def remember(self, shot: ShotId, life: Life) -> None:
+        self._journal.remember(shot, life)
+
+
+def _throttle(plan: Plan, service: str) -> Throttle:
+    models = [model for model, _ in plan.totals.models if service_of(model) == service]
+    entries = [entry for model in models if (entry := plan.configuration.entry(model)) is not None]
+    bounds = [concurrency(plan.configuration, entry, plan.job.run.concurrency) for entry in entries]
+    return Throttle(
+        limit=min(start for start, _ in bounds), most=min(most for _, most in bounds), successes=0, halved_at=None
+    )
+
+
+def _axes(plan: Plan) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The axes with the values that the plan's shots have on them, in order of appearance."""
+    seen: dict[str, dict[str, str]] = {axis.name: {} for axis in plan.axes}
+    for shot in plan:
+        for name, coordinate in shot.coordinates.items():
+            seen[name].setdefault(coordinate.id, coordinate.label)
+    return {name: tuple(values.items()) for name, values in seen.items()}
+
+
+def _reason(ending: Ending) -> str | None:
+    if ending.error is not None:
+        return str(ending.error) or type(ending.error).__name__
+    return ending.problem or (f"{ending.overrun.limit} is reached" if ending.overrun else None)
+
+
+def _nothing_known(_path: str) -> str | None:
+    return None
+
+
+def _as_it_came(content: bytes, _shot: ShotId, _life: Life, _frame: int) -> bytes:
+    return content

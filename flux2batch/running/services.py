@@ -1,0 +1,65 @@
+"""The services of one run: real ones with their keys, or an emulator that is started for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flux2batch.errors import AccountError
+from flux2batch.planning.keys import find_keys, key_fault
+from flux2batch.planning.plan import Plan
+from flux2batch.providers.contract import Provider
+from flux2batch.providers.registry import make
+from flux2batch.running.feed import service_of
+from flux2batch.secret import Secret
+
+_NEED_NO_KEY = frozenset({"local"})
+_EMULATED_LATENCY = "0.6±0.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The providers that a plan names, in the order in which it names them."""
+
+    providers: Mapping[str, Provider]
+
+
+def services_of(plan: Plan) -> tuple[str, ...]:
+    """The names of the services that a plan needs."""
+    return tuple(dict.fromkeys(service_of(model) for model, _ in plan.totals.models))
+
+
+@contextmanager
+def open_services(plan: Plan, *, emulate: bool, inner: Path, environ: Mapping[str, str]) -> Iterator[Services]:
+    """Open what the plan needs. Raises AccountError with what is wrong with a key; nothing is sent."""
+    with ExitStack() as stack:
+        opened = _emulated(plan, inner, stack) if emulate else _real(plan, environ)
+        for provider in opened.values():
+            stack.callback(provider.close)
+        yield Services(providers=opened)
+
+
+def _real(plan: Plan, environ: Mapping[str, str]) -> dict[str, Provider]:
+    keys, _ = find_keys(environ, [Path.cwd(), plan.job.folder])
+    needed = [name for name in services_of(plan) if name not in _NEED_NO_KEY]
+    faults = [fault for name in needed if (fault := key_fault(name, keys.get(name))) is not None]
+    if faults:
+        raise AccountError("\n".join(f"{fault.message}. {fault.help or ''}".strip() for fault in faults))
+    return {
+        name: make(name, plan.configuration, key=keys[name].secret if name in keys else None)
+        for name in services_of(plan)
+    }
+
+
+def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> dict[str, Provider]:
+    """An emulator of our own. Its books lie in the run directory, so a killed run finds its tasks again."""
+    from flux2batch.emulator.server import Emulator
+
+    emulator = stack.enter_context(Emulator(books=inner / "emulator.db", latency=_EMULATED_LATENCY, concurrency=40))
+    urls = {"bfl": emulator.bfl_base_url, "fal": emulator.fal_base_url}
+    keys = {"bfl": emulator.bfl_api_key, "fal": emulator.fal_key}
+    return {
+        name: make(name, plan.configuration, base_url=urls[name], key=Secret(keys[name])) for name in services_of(plan)
+    }
