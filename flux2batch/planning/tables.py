@@ -15,7 +15,14 @@ from typing import Any
 from flux2batch.planning.folder import Fault, JobFolder
 from flux2batch.planning.table_content import MAX_BYTES, DataFile, FileMapping, FileRow, FileRows
 from flux2batch.planning.template_values import as_key
-from flux2batch.planning.templating import EmptyCell, Expression, KeyedTable, TemplateFault, compile_expression
+from flux2batch.planning.templating import (
+    EmptyCell,
+    Expression,
+    KeyedTable,
+    TemplateFault,
+    compile_expression,
+    is_static,
+)
 from flux2batch.reading.job import Job, TableSource
 from flux2batch.reading.problems import Problem, error, has_errors
 from flux2batch.reading.suggest import did_you_mean
@@ -90,7 +97,12 @@ def _load(source: TableSource, job: Job, folder: JobFolder) -> tuple[Table | Con
     shown = posixpath.normpath(posixpath.join(posixpath.dirname(job.document.name.replace("\\", "/")), path))
     file = DataFile(opened.content, path=path, name=shown, code=code)
     content = _read(file, picks=source.picks is not None)
-    return _Loading(source, job, file).table(content), file.problems
+    table = _Loading(source, job, file).table(content)
+    if file.left_out:
+        last = file.problems[-1]
+        more = f"… and {file.left_out} more like these in this file"
+        return None, [*file.problems, error(last.code, more, where=last.where, steps=(), help=None)]
+    return table, file.problems
 
 
 def _code(path: str) -> str:
@@ -187,8 +199,10 @@ class _Loading:
             message = f"'{self.file.path}' has no column '{name}'"
             where = self.job.document.place(at)
             self.file.problems.append(error(self._code, message, where=where, steps=steps, help=help))
-        if self.source.picks and not self.source.key and "shot" not in content.columns:
-            self.key = ()
+        if self.source.picks and not self.source.key:
+            # A shot of several frames stands once for each that was picked.
+            named = "shot" in content.columns
+            self.key = tuple(name for name in ("shot", "frame") if name in content.columns) if named else ()
         return not absent
 
     @property
@@ -205,10 +219,13 @@ class _Loading:
         except TemplateFault as fault:
             self._complain_of_filter(fault)
             return None
-        constants = {**self.job.variables, "vars": dict(self.job.variables)}
+        plain = {name: value for name, value in self.job.variables.items() if _is_plain(value)}
+        constants = {**plain, "vars": plain}
         known = {*constants, *content.columns}
         for name in sorted(wanted.names - known, key=wanted.name_span):
             help = did_you_mean(name, known) or f"the columns are {', '.join(content.columns[:20])}"
+            if name in self.job.variables:
+                help = "it is a template, and constants are worked out after the rows are chosen"
             self._complain_of_filter(
                 TemplateFault("FB301", f"unknown variable '{name}'", *wanted.name_span(name), help)
             )
@@ -274,6 +291,19 @@ class _Loading:
                 self.file.complain(
                     f"{shown} stands twice", line=row.line, note=(f"first at line {earlier.line}", earlier.line)
                 )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a constant is what it says: no text in it is a template."""
+    match value:
+        case str():
+            return is_static(value)
+        case dict():
+            return all(map(_is_plain, value.values()))
+        case list():
+            return all(map(_is_plain, value))
+        case _:
+            return True
 
 
 _EMPTY_KEY = "every row needs its key: it is the row's name in paths, rules and messages"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flux2batch.planning.table_content import DataFile, FileMapping, FileRow, FileRows
 from flux2batch.planning.tables_json import rows_of
 from flux2batch.reading.document import Document, read_document
 from flux2batch.reading.problems import has_errors
+
+PICKS_VERSION = 1
 
 
 def read_yaml(file: DataFile) -> FileRows | FileMapping | None:
@@ -26,21 +29,55 @@ def read_yaml(file: DataFile) -> FileRows | FileMapping | None:
             return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """The entries of a file of picks as they stand in it, each with its line."""
+
+    run: str | None  # the run directory's name
+    numbered: list[tuple[int, Any]]
+
+
 def read_picks(file: DataFile) -> FileRows | None:
-    """What was picked in a sheet: a row for each entry, the coordinates as columns beside the entry's own keys."""
+    """What was picked in a sheet: a row for each picture, the coordinates as columns beside the entry's own keys.
+
+    What was rejected is no pick and has no row.
+    """
+    entries = pick_entries(file)
+    if entries is None:
+        return None
+    kept = [(line, entry) for line, entry in entries.numbered if not _is_rejected(entry)]
+    whole = rows_of(file, kept)
+    return None if whole is None else _spread(whole, entries.run)
+
+
+def pick_entries(file: DataFile) -> Entries | None:
+    """The entries of a file that the sheet exported, or of a list that somebody wrote."""
     document = _document(file)
     if document is None:
         return None
-    steps: tuple[str, ...] = ("picks",) if isinstance(document.data, dict) and "picks" in document.data else ()
-    entries = document.data["picks"] if steps else document.data
+    data = document.data
+    run = data.get("run") if isinstance(data, dict) else None
+    steps: tuple[str, ...] = ()
+    if isinstance(data, dict) and "shots" in data:
+        version = data.get("picks", PICKS_VERSION)
+        if type(version) is int and version > PICKS_VERSION:
+            file.complain(f"a newer flux2batch wrote it (picks: {version})", line=1, help="install that one")
+            return None
+        steps = ("shots",)
+    elif isinstance(data, dict) and "picks" in data:
+        steps = ("picks",)
+    entries = data[steps[0]] if steps else data
     if not isinstance(entries, list):
         file.complain("expected a list of picks", line=1, help="export it from the contact sheet")
         return None
-    whole = rows_of(file, _numbered(document, entries, steps))
-    return None if whole is None else _spread(whole)
+    return Entries(run=run if isinstance(run, str) else None, numbered=_numbered(document, entries, steps))
 
 
-def _spread(picks: FileRows) -> FileRows:
+def _is_rejected(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and entry.get("rejected") is True
+
+
+def _spread(picks: FileRows, run: str | None) -> FileRows:
     columns: dict[str, None] = {}
     spread: list[FileRow] = []
     for row in picks.rows:
@@ -54,9 +91,16 @@ def _spread(picks: FileRows) -> FileRows:
             else {}
         )
         cells |= own
+        if run is not None:
+            cells.setdefault("run", run)  # where its picture lies: runs/{{ pick.run }}/{{ pick.path }}
         columns.update(dict.fromkeys(cells))
         spread.append(FileRow(line=row.line, cells=cells))
-    rows = tuple(FileRow(line=row.line, cells={name: row.cells.get(name) for name in columns}) for row in spread)
+    # A shot of one frame has no number written for it, and a key has no holes.
+    absent = {"frame": 1}
+    rows = tuple(
+        FileRow(line=row.line, cells={name: row.cells.get(name, absent.get(name)) for name in columns})
+        for row in spread
+    )
     return FileRows(columns=tuple(columns), rows=rows)
 
 

@@ -22,7 +22,7 @@ def _is_defined(value: Any) -> bool:
 
 
 def _is_none(value: Any) -> bool:
-    return _value(value) is None
+    return _value(value) is None or isinstance(value, EmptyCell)
 
 
 def _is_number(value: Any) -> bool:
