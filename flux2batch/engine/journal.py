@@ -117,7 +117,7 @@ class Journal:
         self._path = path
         self._driving = driving
         self._inode = path.stat().st_ino
-        self._dirty: dict[ShotId, Life] = {}
+        self._fresh: dict[ShotId, Life] = {}  # of shots that changed since the last snapshot, where it is known
         self._since_snapshot = 0
 
     # Opening.
@@ -156,7 +156,7 @@ class Journal:
     def close(self) -> None:
         """Write the snapshot, where this process drives, and close."""
         with suppress(sqlite3.Error):
-            if self._driving and self._dirty and not self._database.in_transaction:
+            if self._driving and self._since_snapshot and not self._database.in_transaction:
                 self.write_snapshot()
         self._database.close()
 
@@ -174,23 +174,26 @@ class Journal:
         except sqlite3.Error as error:
             raise MachineError(f"The journal {self._path} cannot be written: {error}.") from error
         self._since_snapshot += len(rows)
+        for shot in {shot for shot, _ in facts if shot is not None}:
+            self._fresh.pop(shot, None)  # what was remembered of it is older than this
 
     def remember(self, shot: ShotId, life: Life) -> None:
-        """Note what a shot has become, for the next snapshot."""
-        self._dirty[shot] = life
+        """Note what a shot has become, so that the next snapshot need not replay it."""
+        self._fresh[shot] = life
         if self._since_snapshot >= _SNAPSHOT_EVERY:
             self.write_snapshot()
 
     def write_snapshot(self) -> None:
-        """Derive the state of the shots that changed, so that opening need not replay them."""
-        rows = [_snapshot_row(shot, life) for shot, life in self._dirty.items()]
+        """Derive the state of every shot that something happened to since the last snapshot, by whichever process."""
+        upto, last = int(self.meta("snapshot") or 0), self.last_seq
+        stirred = "SELECT DISTINCT shot FROM events WHERE seq > ? AND seq <= ? AND shot IS NOT NULL"
+        shots = [ShotId(shot) for (shot,) in self._database.execute(stirred, (upto, last))]
+        rows = [_snapshot_row(shot, self._fresh.get(shot) or self.life(shot)) for shot in shots]
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._database.execute(
-                "INSERT OR REPLACE INTO meta SELECT 'snapshot', CAST(COALESCE(MAX(seq), 0) AS TEXT) FROM events"
-            )
-        self._dirty.clear()
+            self._database.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (str(last),))
+        self._fresh.clear()
         self._since_snapshot = 0
 
     def _still_there(self) -> None:
