@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Part, counted, styled, this_console
+from flux2batch.errors import InvalidInput
 from flux2batch.reading.job import Job
 from flux2batch.reading.load import load_job
 from flux2batch.reading.problems import Note, Problem, error, exit_code, has_errors
@@ -22,6 +23,7 @@ class Checked:
 
     name: str
     job: Job | None
+    shots: int | None  # None where they were not counted
     problems: tuple[Problem, ...]
 
 
@@ -31,9 +33,11 @@ class Checked:
     examples=[
         ("flux2batch validate job.yaml", "Check a job, its data, templates, references and every shot"),
         ("flux2batch validate jobs/*.yaml --format github", "In CI: problems appear in the pull request"),
+        ("flux2batch validate job.yaml --quick", "The file alone, as fast as an editor wants it"),
     ],
 )
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="The files alone, not what they name.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @click.option("--set", "sets", metavar="PATH=YAML", multiple=True, help="Another value for this call; repeatable.")
 @click.option(
@@ -44,26 +48,33 @@ class Checked:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="References and data may come from here as well; repeatable.",
 )
+@click.option("--max-shots", metavar="N", type=click.IntRange(min=1), help="Allow so many shots.")
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Read this config.toml.")
 @format_option
 def command(
     files: tuple[Path, ...],
+    quick: bool,
     strict: bool,
     sets: tuple[str, ...],
     allow_paths: tuple[Path, ...],
+    max_shots: int | None,
+    config: Path | None,
     format: str,
 ) -> None:
     """Check job files: the file itself, its data, templates and references, and every shot that comes out of it.
 
     All problems are shown at once, each with its place. Nothing is sent, no key is needed, and prices play no part.
     """
-    checked = [_check(file, sets=sets, allow_paths=allow_paths) for file in dict.fromkeys(files)]
+    checked = [_read(file, sets=sets, allow_paths=allow_paths) for file in dict.fromkeys(files)]
+    if not quick and any(each.job for each in checked):
+        checked = _with_shots(checked, config=config, max_shots=max_shots, allow_paths=allow_paths)
     problems = [problem for each in checked for problem in each.problems] + _same_names(checked)
 
     console = this_console()
     if format not in FOR_MACHINES:
         for each in checked:
             if each.job and not has_errors(each.problems, strict=strict):
-                console.print(styled("ok", "green"), f"  {each.name}  ", styled(_counts(each.job), "dim"))
+                console.print(styled("ok", "green"), f"  {each.name}  ", styled(_counts(each.job, each.shots), "dim"))
     console.show_problems(problems, as_answer=True)
     if format == "text" and problems:
         console.say()
@@ -71,9 +82,31 @@ def command(
     raise click.exceptions.Exit(exit_code(problems, strict=strict))
 
 
-def _check(file: Path, *, sets: Sequence[str], allow_paths: Sequence[Path]) -> Checked:
+def _read(file: Path, *, sets: Sequence[str], allow_paths: Sequence[Path]) -> Checked:
     job, problems = load_job(file, allow_paths=allow_paths, sets=sets)
-    return Checked(name=str(file), job=job, problems=problems)
+    return Checked(name=str(file), job=job, shots=None, problems=problems)
+
+
+def _with_shots(
+    checked: Sequence[Checked], *, config: Path | None, max_shots: int | None, allow_paths: Sequence[Path]
+) -> list[Checked]:
+    """The same with the shots of every job counted and checked."""
+    # Imported here: `--quick` and a file that cannot be read need none of it, and it takes as long as all the rest.
+    from flux2batch.planning.configuration import load_configuration
+    from flux2batch.planning.plan import PlanOptions, plan_job
+
+    configuration = load_configuration(file=config, max_shots=max_shots, allow_paths=allow_paths)
+
+    def planned(each: Checked) -> Checked:
+        if each.job is None:
+            return each
+        try:
+            plan = plan_job(each.job, configuration=configuration, options=PlanOptions(check_money=False))
+        except InvalidInput as invalid:
+            return replace(each, problems=(*each.problems, *invalid.problems))
+        return replace(each, shots=len(plan), problems=(*each.problems, *plan.warnings))
+
+    return [planned(each) for each in checked]
 
 
 def _same_names(checked: Sequence[Checked]) -> list[Problem]:
@@ -99,9 +132,10 @@ def _same_names(checked: Sequence[Checked]) -> list[Problem]:
     return problems
 
 
-def _counts(job: Job) -> str:
+def _counts(job: Job, shots: int | None) -> str:
     axes = len(job.sweep) + sum(len(group) for group in job.zips) + len(job.draws)
-    counts = [job.model]
+    counts = [] if shots is None else [counted(shots, "shot")]
+    counts += [job.model]
     counts += [counted(axes, "axis", "axes")] if axes else []
     counts += [counted(len(job.references), "reference")] if job.references else []
     return ", ".join(counts)
