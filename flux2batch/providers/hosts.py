@@ -5,7 +5,9 @@
 | api | yes | the service's own API hosts | https on 443 | any | never |
 | poll | yes | the same | https on 443 | any | never |
 | download | never | any (known delivery hosts quietly) | https | public | up to 3, each judged again |
-| reference handed on | never | any, by name | https on 443 | not ours to check | the service's matter |
+| reference that we look at | never | any, by name | https on 443 | public | up to 3, each judged again |
+
+A reference is judged by planning/reference_urls.py, which is all that is done with one that is only handed on.
 
 A custom base URL (from the environment or the user's configuration, never from a job) opens its own origin. A base on
 loopback is an emulator or a test: it opens loopback hosts on every port, over plain http, and nothing else.
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-Purpose = Literal["api", "download", "reference"]
+Purpose = Literal["api", "download"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +80,6 @@ def judge(url: str, *, purpose: Purpose, rules: HostRules) -> Allowed | Forbidde
             return _judge_api(split, host, rules)
         case "download":
             return _judge_download(split, host, rules)
-        case "reference":
-            return _judge_reference(split, host)
 
 
 def _split(url: str) -> SplitResult | Forbidden:
@@ -127,16 +127,6 @@ def _judge_download(split: SplitResult, host: str, rules: HostRules) -> Allowed 
     return Allowed(with_key=False, public_only=True, remark=remark)
 
 
-def _judge_reference(split: SplitResult, host: str) -> Allowed | Forbidden:
-    if split.scheme != "https":
-        return Forbidden(reason="only https URLs are handed on")
-    if _port(split) != 443:
-        return Forbidden(reason=f"port {_port(split)} is not the https port")
-    if _looks_like_an_address(host) or host == "localhost" or "." not in host or host.endswith((".local", ".internal")):
-        return Forbidden(reason=f"{host} is not a public host name")
-    return Allowed(with_key=False, public_only=True, remark=None)
-
-
 def _port(split: SplitResult) -> int:
     return split.port or (443 if split.scheme == "https" else 80)
 
@@ -153,14 +143,6 @@ def is_loopback_host(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-_NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.ASCII)
-
-
-def _looks_like_an_address(host: str) -> bool:
-    """Also the forms that resolvers take for addresses: 2130706433, 0x7f.1, 0177.0.0.1."""
-    return ":" in host or _NUMERIC_HOST.fullmatch(host.lower()) is not None
 
 
 # Ranges that ipaddress calls global in some Python versions and that lead inside all the same: NAT64 and 6to4 can

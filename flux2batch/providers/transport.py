@@ -22,11 +22,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import certifi
 import urllib3.connection
 import urllib3.exceptions
+import urllib3.util
 
 from flux2batch import __version__
 from flux2batch.engine.events import NotSent
@@ -159,10 +160,16 @@ class _PatientResponse(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
+class _NotPublic(Exception):
+    """The name led to an address that is not out in the world."""
+
+
 class _Connection:
     """urllib3's connection to one origin, perhaps through a proxy, with our sockets in it."""
 
-    def __init__(self, *, scheme: str, host: str, port: int, proxy: str | None, connect_timeout: float) -> None:
+    def __init__(
+        self, *, scheme: str, host: str, port: int, proxy: str | None, connect_timeout: float, public_only: bool
+    ) -> None:
         through = urlsplit(proxy) if proxy else None
         near_host = through.hostname if through and through.hostname else host
         near_port = (through.port or 8080) if through else port
@@ -174,7 +181,9 @@ class _Connection:
             self._http = urllib3.connection.HTTPConnection(near_host, near_port, timeout=connect_timeout)
         self._http.response_class = _PatientResponse
         if through:
-            self._http.set_tunnel(host, port)
+            self._http.set_tunnel(host, port, headers=_proxy_headers(through))
+        self._through = through  # a proxy resolves names itself
+        self._public_only = public_only
         self.peer: str | None = None
 
     def connect(self) -> None:
@@ -183,6 +192,9 @@ class _Connection:
         def timed() -> socket.socket:
             plain = original()
             self.peer = plain.getpeername()[0]
+            if not self.may_be_asked(public_only=self._public_only):
+                plain.close()  # before a byte of TLS: whoever stands there is not even told the host's name
+                raise _NotPublic
             timeout = plain.gettimeout()
             ours = _TimedSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
             ours.settimeout(timeout)
@@ -190,6 +202,10 @@ class _Connection:
 
         self._http._new_conn = timed  # type: ignore[method-assign]
         self._http.connect()
+
+    def may_be_asked(self, *, public_only: bool) -> bool:
+        """Whether the address at the other end is one that may be asked: names can lead anywhere, also inside."""
+        return not (public_only and self._through is None) or is_public_address(self.peer or "")
 
     @property
     def is_usable(self) -> bool:
@@ -305,27 +321,33 @@ def _words(error: BaseException) -> str:
     return type(error).__name__
 
 
+_NOT_PUBLIC = NotSent(reason="the host's address is not a public one", offline=False)
 _OFFLINE = (urllib3.exceptions.NameResolutionError, urllib3.exceptions.NewConnectionError)
 
 
-def connect(url: str, *, timeout: float, proxy: str | None = None, public_only: bool = False) -> Line | NotSent:
+def connect(url: str, *, timeout: float, proxy: str | None = None) -> Line | NotSent:
     """A fresh line to the URL's host, or why there is none. Nothing of any request has been sent."""
-    connection = _connection_to(url, timeout=timeout, proxy=proxy)
-    if isinstance(connection, NotSent):
-        return connection
-    if public_only and not proxy and not (connection.peer and is_public_address(connection.peer)):
-        connection.close()
-        return NotSent(reason="the host's address is not a public one", offline=False)
-    return Line(connection)
+    connection = _connection_to(url, timeout=timeout, proxy=proxy, public_only=False)
+    return connection if isinstance(connection, NotSent) else Line(connection)
 
 
-def _connection_to(url: str, *, timeout: float, proxy: str | None) -> _Connection | NotSent:
+def _connection_to(url: str, *, timeout: float, proxy: str | None, public_only: bool) -> _Connection | NotSent:
     split = urlsplit(url)
     assert split.hostname, "BUG: a URL without a host passed the host rules"
     port = split.port or (443 if split.scheme == "https" else 80)
-    connection = _Connection(scheme=split.scheme, host=split.hostname, port=port, proxy=proxy, connect_timeout=timeout)
+    connection = _Connection(
+        scheme=split.scheme,
+        host=split.hostname,
+        port=port,
+        proxy=proxy,
+        connect_timeout=timeout,
+        public_only=public_only,
+    )
     try:
         connection.connect()
+    except _NotPublic:
+        connection.close()
+        return _NOT_PUBLIC
     except ssl.SSLCertVerificationError as error:
         connection.close()
         return NotSent(reason=_certificate_words(split.hostname, error), offline=False)
@@ -333,6 +355,12 @@ def _connection_to(url: str, *, timeout: float, proxy: str | None) -> _Connectio
         connection.close()
         return NotSent(reason=_connect_words(split.hostname, port, error), offline=isinstance(error, _OFFLINE))
     return connection
+
+
+def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    return urllib3.util.make_headers(proxy_basic_auth=unquote(f"{proxy.username}:{proxy.password or ''}"))
 
 
 def _certificate_words(host: str, error: ssl.SSLCertVerificationError) -> str:
@@ -385,13 +413,13 @@ class Pool:
         origin = f"{split.scheme}://{split.netloc}"
         connection = self._borrow(origin)
         if connection is None:
-            fresh = _connection_to(url, timeout=self._timeouts.connect, proxy=self._proxy)
+            fresh = _connection_to(url, timeout=self._timeouts.connect, proxy=self._proxy, public_only=public_only)
             if isinstance(fresh, NotSent):
                 return fresh
             connection = fresh
-        if public_only and not self._proxy and not (connection.peer and is_public_address(connection.peer)):
+        if not connection.may_be_asked(public_only=public_only):
             connection.close()
-            return NotSent(reason="the host's address is not a public one", offline=False)
+            return _NOT_PUBLIC
         request = HttpRequest(method="GET", url=url, headers=headers, body=None)
         answer = connection.exchange(request, total=self._timeouts.total, limit=limit)
         self._give_back(origin, connection, reusable=isinstance(answer, HttpResponse))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes, urljoin
 
 from flux2batch.engine.events import Downloaded, DownloadFailed, Fetched, LinkExpired, NotSent
+from flux2batch.planning.folder import MAX_BYTES
+from flux2batch.planning.reference_urls import judge_url
 from flux2batch.providers import transport
 from flux2batch.providers.answers import excerpt, wait_of
 from flux2batch.providers.clock import utc_now
@@ -23,6 +25,9 @@ _DOWNLOAD = Timeouts(connect=_CONNECT_S, total=120.0)
 _SUBMIT_TOTAL_S = 120.0
 _SLOWEST_UPLOAD_BYTES_PER_S = 100_000
 _MAX_REDIRECTS = 3
+_IN_CIRCLES = "the picture's link leads in circles"
+
+Answer = HttpResponse | NotSent | NoAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ class Wire:
             return NotSent(reason=verdict.reason, offline=False)
         return transport.connect(url, timeout=_CONNECT_S, proxy=self._proxy)
 
-    def post(self, line: Line, url: str, body: bytes) -> HttpResponse | NotSent | NoAnswer:
+    def post(self, line: Line, url: str, body: bytes) -> Answer:
         """Send a submit on its line. Redirects are not followed: the key and the money would go with them."""
         verdict = judge(url, purpose="api", rules=self.rules)
         if isinstance(verdict, Forbidden):
@@ -67,14 +72,15 @@ class Wire:
             return NotSent(reason=verdict.reason, offline=False)
         headers = {**self._headers(verdict), "Content-Type": "application/json"}
         total = _SUBMIT_TOTAL_S + len(body) / _SLOWEST_UPLOAD_BYTES_PER_S
-        return transport.send(line, HttpRequest(method="POST", url=url, headers=headers, body=body), total=total)
+        request = HttpRequest(method="POST", url=url, headers=headers, body=body)
+        return self._without_key(transport.send(line, request, total=total))
 
-    def ask(self, url: str) -> HttpResponse | NotSent | NoAnswer:
+    def ask(self, url: str) -> Answer:
         """GET from the API: a poll, a result, the balance. The key goes only to the service's own hosts."""
         verdict = judge(url, purpose="api", rules=self.rules)
         if isinstance(verdict, Forbidden):
             return NotSent(reason=verdict.reason, offline=False)
-        return self._polls.get(url, headers=self._headers(verdict))
+        return self._without_key(self._polls.get(url, headers=self._headers(verdict)))
 
     def fetch(self, url: str) -> Downloaded:
         """The bytes of a picture, from wherever the service put them, without the key."""
@@ -93,20 +99,56 @@ class Wire:
             if target is None:
                 return _downloaded(answer, remark)
             url = urljoin(url, target)
-        return DownloadFailed(reason="the picture's link leads in circles", status=None, wait_s=None, offline=False)
+        return DownloadFailed(reason=_IN_CIRCLES, status=None, wait_s=None, offline=False)
+
+    def _without_key(self, answer: Answer) -> Answer:
+        """The answer as it may be kept and shown: a service that repeats the key in an error is not quoted."""
+        key = self._credentials.key.reveal()
+        match answer:
+            case HttpResponse(body=body, headers=headers):
+                return replace(answer, body=_hidden(body, key), headers=_calm(headers, key))
+            case NoAnswer(partial=partial, headers=headers):
+                return replace(answer, partial=_hidden(partial, key), headers=_calm(headers, key))
+        return answer
 
     def _headers(self, verdict: Allowed) -> Mapping[str, str]:
         common = {"Accept": "application/json"}
         return {**common, **self._credentials.headers()} if verdict.with_key else common
 
 
-def _redirect_of(answer: HttpResponse | NotSent | NoAnswer) -> str | None:
+def _hidden(body: bytes, key: str) -> bytes:
+    return body.replace(key.encode("utf-8"), b"****")
+
+
+def _calm(headers: Mapping[str, str], key: str) -> Mapping[str, str]:
+    return {name: value.replace(key, "****") for name, value in headers.items()}
+
+
+def fetch_reference(url: str, *, proxy: str | None) -> Downloaded:
+    """A reference that is a URL, looked at before it is handed on: no key, public addresses, every hop judged again."""
+    pool = Pool(proxy=proxy, timeouts=_DOWNLOAD)
+    try:
+        for _ in range(_MAX_REDIRECTS + 1):
+            fault = judge_url(url)
+            if fault is not None:
+                return DownloadFailed(reason=fault.message, status=None, wait_s=None, offline=False)
+            answer = pool.get(url, headers={"Accept": "image/*"}, limit=MAX_BYTES, public_only=True)
+            target = _redirect_of(answer)
+            if target is None:
+                return _downloaded(answer, None)
+            url = urljoin(url, target)
+    finally:
+        pool.close()
+    return DownloadFailed(reason=_IN_CIRCLES, status=None, wait_s=None, offline=False)
+
+
+def _redirect_of(answer: Answer) -> str | None:
     if isinstance(answer, HttpResponse) and answer.status in (301, 302, 303, 307, 308):
         return answer.headers.get("location")
     return None
 
 
-def _downloaded(answer: HttpResponse | NotSent | NoAnswer, remark: str | None) -> Downloaded:
+def _downloaded(answer: Answer, remark: str | None) -> Downloaded:
     match answer:
         case NotSent(reason=reason, offline=offline):
             return DownloadFailed(reason=reason, status=None, wait_s=None, offline=offline)
