@@ -135,6 +135,11 @@ def _literal_extension(template: str) -> str | None:
     return next((ending for ending in _FORMATS if tail.lower().endswith(ending) and len(tail) >= len(ending)), None)
 
 
+def _component(id: str) -> str:
+    """An id as a part of a name. A name cannot begin with a minus, and -1 is not 1."""
+    return safe_component(f"minus{id[1:]}" if id.startswith("-") else id)
+
+
 def _ids_joined(columns: Sequence[Column], name: str) -> Callable[[Moment], str]:
     """Paths made of the ids of the axes' values, in order, or of the job's name where there are no axes."""
     if not columns:
@@ -148,7 +153,7 @@ def _ids_joined(columns: Sequence[Column], name: str) -> Callable[[Moment], str]
             if part is None:
                 if len(known) >= 4096:
                     known.clear()
-                part = known[index] = safe_component(column.value(index).id)
+                part = known[index] = _component(column.value(index).id)
             parts.append(part)
         return "-".join(parts)
 

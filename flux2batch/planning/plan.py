@@ -38,6 +38,7 @@ class PlanOptions:
     limit: int | None = None  # the first so many
     sample: int | None = None  # so many, spread over all axes
     check_money: bool = True  # False: validate, which asks for everything but prices and budgets
+    check_budget: bool = True  # False: a run, which knows what is paid for already and judges the rest itself
     strict: bool = False  # warnings are errors
 
 
@@ -428,7 +429,7 @@ def _host_of(provider: str, configuration: Configuration) -> str | None:
 def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
     """Whether the shots that are asked for fit the budget."""
     document = plan.job.document
-    if not options.check_money:
+    if not (options.check_money and options.check_budget):
         return
     bound = tightest_budget(plan.configuration, plan.job.budget.max_usd)
     most = plan.cost.max

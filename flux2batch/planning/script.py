@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from flux2batch.planning.axes import PARAMETER_AXES, Axis, values_of
@@ -110,8 +109,7 @@ class _Preparing:
 
     def _judge_texts_alone(self) -> None:
         """With an axis that cannot be read nothing can be walked; what is wrong with the texts is said all the same."""
-        for source in self._prompt_sources(None):
-            del source
+        self._prompt_sources(None)
         self._reference_templates()
 
     def _script(self, grid: Grid, tables: Mapping[str, Table | Constant]) -> Script | None:
@@ -305,7 +303,8 @@ class _Preparing:
         for source in prompts:
             for leaf_of_prompt in source.leaves if source else ():
                 self._judge_prompt_names(leaf_of_prompt, names)
-        self._judge_use(layers, references, prompts, names, grid)
+        if not self.findings.has_errors:  # with a name that is misspelt, what it stands for would seem unused as well
+            self._judge_use(layers, references, prompts, grid)
 
     def _judge_prompt_names(self, leaf: Any, names: Names) -> None:
         source, template = leaf.source, leaf.template
@@ -331,7 +330,6 @@ class _Preparing:
         layers: Layers,
         references: Sequence[ReferenceTemplates],
         prompts: Sequence[PromptSource | None],
-        names: Names,
         grid: Grid,
     ) -> None:
         """Axes that change nothing are errors, constants that nothing uses are warnings (FB308)."""
@@ -342,12 +340,11 @@ class _Preparing:
             for column in grid.columns:
                 if column.count > 1 and not self._changes_something(column, used, grid):
                     self._complain_of_no_use(column)
-        everywhere = used | set(self._names_outside_requests(grid))
+        everywhere = used | set(self._names_outside_requests())
         for name in self.job.variables:
             if name not in everywhere and "vars" not in everywhere and not self._is_used_by_vars(name):
                 message = f"nothing uses the constant '{name}'"
                 self.findings.warn("FB308", message, ("vars", name), key=True)
-        del names
 
     def _is_used_by_vars(self, name: str) -> bool:
         return any(name in str(value) for other, value in self.job.variables.items() if other != name)
@@ -380,14 +377,13 @@ class _Preparing:
         for column in grid.columns:
             yield from _names_in(column.axis.when)
 
-    def _names_outside_requests(self, grid: Grid) -> Iterator[str]:
+    def _names_outside_requests(self) -> Iterator[str]:
         for rule in self.job.exclude:
             yield from _names_in(rule.where)
         for table in self.job.data:
             yield from _names_in(table.rows)
         if self.job.output.path is not None and not is_static(self.job.output.path):
             yield from _names_in_template(self.job.output.path)
-        del grid
 
     def _judge_parameters(self, grid: Grid) -> None:
         """No two axes set one parameter, and no override sets what an axis does (FB208)."""
@@ -434,11 +430,6 @@ def too_many(job: Job, columns: Sequence[Column], count: int, limit: int) -> Any
     help = f"shorten an axis, or allow as many for this call: --max-shots {count}"
     message = f"{count:,} shots, and the limit is {limit:,}: {' × '.join(lengths)}"
     return error("FB605", message, where=where, steps=steps, help=help)
-
-
-def arithmetic_count(grid: Grid, repeats: int) -> int:
-    """How many shots there are at most."""
-    return prod(grid.radices) * repeats
 
 
 def _is_one_parameter(name: str, other: str) -> bool:

@@ -60,7 +60,8 @@ def _first_walk(job: Job, script: Script, findings: Findings, max_shots: int) ->
             return ids, paths, None
         if draft.id is None:
             if findings.is_hopeless:
-                break
+                walk.finish()
+                return ids, paths, None
             continue
         ids.add(int.from_bytes(draft.id[:8]))
         for path in script.paths.of(draft.path, draft.request):

@@ -1,0 +1,189 @@
+"""`flux2batch plan`: what it prints, for people and for programs, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from flux2batch.cli import run
+
+SPECS = Path(__file__).parents[2] / "specs"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+BOAT = 'flux2batch: 1\nname: boats\nprompt: "a {{ colour }} boat"\nsweep: {colour: [red, blue], seed: 1..3}\n'
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    file = tmp_path / "boats.yaml"
+    file.write_text(BOAT, encoding="utf-8")
+    return file
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+Planner = Callable[..., Result]
+
+
+@pytest.fixture
+def plan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Planner:
+    """Runs `flux2batch plan` in this process."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def planned(*arguments: object) -> Result:
+        exit_code = run(["plan", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return Result(exit_code, out, err)
+
+    return planned
+
+
+def test_a_plan_says_what_it_costs_and_that_nothing_was_sent(plan: Planner, job: Path) -> None:
+    result = plan(job)
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "boats  6 shots  bfl/flux-2-pro"
+    assert result.stdout.splitlines()[-1] == "Will spend $0.18. Nothing was sent."
+    assert result.stderr == ""
+
+
+def test_a_plan_names_axes_sizes_uploads_and_their_host(plan: Planner) -> None:
+    out = plan(SPECS / "campaign" / "job.yaml").stdout
+
+    assert "mug-01, tote-02, cap-03" in out
+    assert "1080x1350, drawn as 1088x1360" in out
+    assert "15 shots without reference 'logo'" in out
+    assert [line.split()[0] for line in out.splitlines() if line.endswith("api.bfl.ai")] == [
+        "refs/mug.png",
+        "refs/tote.png",
+        "refs/logo.png",
+        "refs/cap.png",
+    ]
+
+
+def test_the_machine_outputs_are_as_their_schemas_say(plan: Planner, job: Path) -> None:
+    for file in (job, SPECS / "campaign" / "job.yaml", SPECS / "edit" / "job.yaml", SPECS / "experiment.yaml"):
+        whole = json.loads(plan(file, "--json").stdout)
+        rows = [json.loads(line) for line in plan(file, "--jsonl").stdout.splitlines()]
+
+        jsonschema.validate(whole, _schema("plan"))
+        for row in rows:
+            jsonschema.validate(row, _schema("shot"))
+        assert len(rows) == whole["shots"] == whole["new"]
+        assert round(sum(row["cost_usd"]["max"] for row in rows), 6) == whole["cost_usd"]["max"]
+
+
+def test_the_flags_choose_and_change(plan: Planner, job: Path) -> None:
+    def rows(*flags: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in plan(job, "--jsonl", *flags).stdout.splitlines()]
+
+    assert [row["index"] for row in rows("--limit", "2")] == [0, 1]
+    assert [row["index"] for row in rows("--only", "seed == 2")] == [1, 4]
+    assert {row["coordinates"]["colour"] for row in rows("--sample", "2")} == {"red", "blue"}
+    assert [row["params"]["seed"] for row in rows("--set", "sweep.seed=[9]")] == [9, 9]
+    assert {row["params"]["width"] for row in rows("--set", "params.size=512x512")} == {512}
+
+
+@pytest.mark.parametrize(
+    ("flags", "exit_code", "words"),
+    [
+        (["--max-usd", "0.10"], 4, "FB610"),
+        (["--max-shots", "5"], 4, "FB605"),
+        (["--only", "sed == 2"], 3, "FB301"),
+        (["--limit", "0"], 2, "--limit"),
+        (["--max-usd", "-1"], 2, "--max-usd"),
+        (["--format", "xml"], 2, "--format"),
+        (["--json", "--jsonl"], 2, "choose one"),
+        (["--out", "boats.yaml"], 7, "FB504"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_exit_code(
+    plan: Planner, job: Path, flags: list[str], exit_code: int, words: str
+) -> None:
+    flags = [str(job.parent / flag) if flag == "boats.yaml" else flag for flag in flags]
+
+    result = plan(job, *flags)
+
+    assert result.exit_code == exit_code
+    assert words in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_plan_over_the_budget_says_how_many_shots_fit(plan: Planner, job: Path) -> None:
+    assert "the first 3 of 6 shots fit: --limit 3" in plan(job, "--max-usd", "0.10").stderr
+
+
+def test_warnings_are_errors_where_one_asks_for_it(plan: Planner, job: Path) -> None:
+    job.write_text(f"{BOAT}vars: {{brand: blue}}\n", encoding="utf-8")
+
+    assert plan(job).exit_code == 0
+    assert plan(job, "--strict").exit_code == 3
+
+
+def test_an_unknown_price_is_refused_unless_one_is_assumed(plan: Planner, job: Path, tmp_path: Path) -> None:
+    entry = json.loads((SCHEMAS / "models" / "bfl-flux-2-pro.json").read_text())
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "bfl-flux-2-next.json").write_text(
+        json.dumps({**entry, "model": "bfl/flux-2-next", "price": None})
+    )
+    (tmp_path / "config.toml").write_text('[models]\nfolders = ["models"]\n')
+    job.write_text(f"{BOAT}model: bfl/flux-2-next\n", encoding="utf-8")
+    config = ["--config", tmp_path / "config.toml"]
+
+    refused, assumed = plan(job, *config), plan(job, *config, "--assume-price", "0.5")
+
+    assert (refused.exit_code, "FB612" in refused.stderr) == (4, True)
+    assert assumed.stdout.splitlines()[-1] == "Will spend $3.00. Nothing was sent."
+
+
+def test_a_policy_in_the_configuration_holds_for_every_job(
+    plan: Planner, job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text('[limits]\nmax_shots = 5\n[allow]\nmodels = ["bfl/flux-2-klein-*"]\n')
+
+    monkeypatch.setenv("FLUX2BATCH_CONFIG", str(tmp_path / "config.toml"))
+
+    result = plan(job)
+    job.write_text(BOAT.replace("1..3", "1..2"), encoding="utf-8")
+    another = plan(job)
+
+    assert (result.exit_code, "FB605" in result.stderr) == (4, True)
+    assert (another.exit_code, "FB613" in another.stderr) == (4, True)
+
+
+def test_markdown_is_safe_in_a_pull_request(plan: Planner, job: Path) -> None:
+    job.write_text(BOAT.replace("[red, blue]", "[{id: '<img src=x>|@all'}, blue]"), encoding="utf-8")
+
+    out = plan(job, "--markdown").stdout
+
+    assert "<img" not in out
+    assert "@all" not in out
+    assert "Nothing was sent." in out
+
+
+def test_an_output_file_is_written_whole(plan: Planner, job: Path, tmp_path: Path) -> None:
+    result = plan(job, "--jsonl", "-o", tmp_path / "plan.jsonl")
+
+    assert result.stdout == ""
+    assert len((tmp_path / "plan.jsonl").read_text().splitlines()) == 6
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["boats.yaml", "plan.jsonl"]
+
+
+def test_several_jobs_are_planned_one_after_the_other(plan: Planner, job: Path) -> None:
+    lines = plan(job, SPECS / "quickstart.yaml", "--json").stdout.splitlines()
+
+    assert [json.loads(line)["name"] for line in lines] == ["boats", "quickstart"]
+
+
+def _schema(name: str) -> Any:
+    return json.loads((SCHEMAS / f"{name}.schema.json").read_text())
