@@ -18,9 +18,9 @@ say = @printf '%s\n'
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.ready ## plan the quickstart job; nothing is sent and no key is needed
-	$(say) "demo: flux2batch plan specs/quickstart.yaml"
-	@$(BIN)/flux2batch plan specs/quickstart.yaml
+demo: $(VENV)/.ready ## run the quickstart job on an emulator: no key, no cost
+	$(say) "demo: flux2batch run specs/quickstart.yaml --emulate"
+	@$(BIN)/flux2batch run specs/quickstart.yaml --emulate
 
 test: $(VENV)/.ready-dev ## the tests, on two cores
 	$(say) "test: pytest on $(WORKERS) cores"

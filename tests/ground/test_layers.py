@@ -53,7 +53,7 @@ LAYERS: tuple[Layer, ...] = (
             "reporting.ledger", "reporting.sheet",
         ),
         foreign=("tenacity", "jinja2", "markupsafe"),
-        never=(*_CLOCK_CHANCE_AND_WORLD, "os", "pathlib", "threading"),
+        never=(*_CLOCK_CHANCE_AND_WORLD, "os", "pathlib.Path", "threading"),
     ),
     Layer(
         rooms=(
@@ -113,15 +113,14 @@ def _imports(path: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
             for alias in node.names:
-                yield (
-                    (f"{node.module}.{alias.name}" if _is_module(node.module, alias.name) else str(node.module)),
-                    node.lineno,
-                )
+                module = str(node.module)
+                yield f"{module}.{alias.name}" if _is_named(module, alias.name) else module, node.lineno
 
 
-def _is_module(package: str | None, name: str) -> bool:
-    if not package or package.split(".")[0] != "flux2batch":
-        return False
+def _is_named(package: str, name: str) -> bool:
+    """Whether the name counts: always of others (pathlib.Path is not pathlib.PurePath), of ours only a module."""
+    if package.split(".")[0] != "flux2batch":
+        return True
     base = PACKAGE.joinpath(*package.split(".")[1:], name)
     return base.with_suffix(".py").is_file() or base.is_dir()
 
@@ -165,6 +164,8 @@ def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
         ("planning.axes", "time", "the clock"),
         ("planning.axes", "requests", "imports requests"),
         ("engine.policy", "sqlite3", "the clock"),
+        ("engine.policy", "pathlib.Path", "the clock"),
+        ("engine.policy", "pathlib.PurePosixPath", None),
         ("providers.bfl", "flux2batch.emulator.server", "do not know one another"),
         ("commands.plan", "flux2batch.planning.axes", None),
     ],
