@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import subprocess
@@ -153,7 +154,8 @@ def test_a_reset_at_once_counts_as_unsent_only_where_no_byte_left():
     with serving(reset_on_accept) as server:
         line = transport.connect(server.url, timeout=2)
         assert isinstance(line, Line)
-        time.sleep(0.3)  # the reset has arrived: the first byte cannot leave
+        # When the reset has arrived the first byte cannot leave.
+        assert select.select([line._connection.sock], [], [], 10)[0]
         request = HttpRequest(method="POST", url=server.url, headers={}, body=BODY)
         outcome = transport.send(line, request, total=2)
 
