@@ -13,11 +13,11 @@ from flux2batch.reading.problems import Place, Problem, Steps, error, has_errors
 from flux2batch.reading.source import Source
 from flux2batch.reading.spans import (
     Piece,
+    Spans,
     block_text,
     double_pieces,
     plain_pieces,
     single_pieces,
-    source_span,
 )
 from flux2batch.reading.yaml_faults import Patch, diagnose
 from flux2batch.reading.yaml_nodes import Alias, Entry, ListNode, MapNode, Node, Scalar
@@ -67,7 +67,7 @@ class Document:
         scalar = _target(node) if node else None
         if self._source is None or not isinstance(scalar, Scalar):
             return self.place(steps)
-        span = source_span(_pieces(self._source.text, scalar), start, end)
+        span = Spans(_pieces(self._source.text, scalar)).span(start, end)
         return self._source.place(*span) if span else self.place(steps)
 
     def written(self, steps: Steps) -> str | None:

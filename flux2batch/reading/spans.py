@@ -42,28 +42,31 @@ def text_of(pieces: Iterable[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
-def source_span(pieces: list[Piece], start: int, end: int) -> tuple[int, int] | None:
-    """Where characters start..end of the value stand in the source; None where there are no such characters."""
-    ends = list(accumulate(len(piece.text) for piece in pieces))
-    length = ends[-1] if ends else 0
-    if not 0 <= start <= end <= length or not pieces:
-        return None
-    if start == length:
-        last = pieces[-1]
-        return last.offset + last.width, last.offset + last.width
-    first, _ = _character(pieces, ends, start)
-    if start == end:
-        return first, first
-    return first, _character(pieces, ends, end - 1)[1]
+class Spans:
+    """From characters of a value to characters of the source, for as many questions as one likes."""
 
+    def __init__(self, pieces: list[Piece]) -> None:
+        self._pieces = pieces
+        self._ends = list(accumulate(len(piece.text) for piece in pieces))
 
-def _character(pieces: list[Piece], ends: list[int], at: int) -> tuple[int, int]:
-    number = bisect_right(ends, at)
-    piece = pieces[number]
-    if len(piece.text) != piece.width:
-        return piece.offset, piece.offset + piece.width
-    offset = piece.offset + at - (ends[number] - len(piece.text))
-    return offset, offset + 1
+    def span(self, start: int, end: int) -> tuple[int, int] | None:
+        """Where characters start..end of the value stand; None where there are no such characters."""
+        length = self._ends[-1] if self._ends else 0
+        if not 0 <= start <= end <= length or not self._pieces:
+            return None
+        if start == length:
+            last = self._pieces[-1]
+            return last.offset + last.width, last.offset + last.width
+        first, _ = self._character(start)
+        return first, first if start == end else self._character(end - 1)[1]
+
+    def _character(self, at: int) -> tuple[int, int]:
+        number = bisect_right(self._ends, at)
+        piece = self._pieces[number]
+        if len(piece.text) != piece.width:
+            return piece.offset, piece.offset + piece.width
+        offset = piece.offset + at - (self._ends[number] - len(piece.text))
+        return offset, offset + 1
 
 
 # --- plain and quoted -------------------------------------------------------------------------------------------

@@ -15,18 +15,19 @@ PyYAML's C loader is never used: deeply nested brackets crash the process in it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from yaml.events import Event
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
-from yaml.tokens import ScalarToken, TagToken
+from yaml.tokens import DirectiveToken, ScalarToken, TagToken
 
 from flux2batch.reading import spans
 
 MAX_DEPTH = 64
+_MAX_ESCAPES = 200
 
 _END = "\0"  # PyYAML's own mark of the end of the text, which can hold none
 
@@ -40,6 +41,7 @@ _MARKER = re.compile(r"(?:---|\.\.\.)[ \t\r\n\0]")
 _MARKER_LINE = re.compile(r"(?:\r\n|\r|\n)(?:---|\.\.\.)[ \t\r\n\0]")
 _SINGLE = re.compile(r"'[^'\0]*+(?:''[^'\0]*+)*+'")
 _DOUBLE = re.compile(r'"[^"\\\0]*+(?:\\[^\0][^"\\\0]*+)*+"')
+_VERSION = re.compile(r"%YAML[ \t]+1\.[0-9]{1,3}(?=[ \t\r\n\0])")
 _TAG = re.compile(r"!(?:<[^>\s\0]*+>|[^\s,\[\]{}\0]*+)")
 
 
@@ -49,14 +51,6 @@ class Mark(NamedTuple):
     index: int  # type: ignore[assignment]  # PyYAML's name for it; nobody asks a mark for tuple.index
     line: int
     column: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escape:
-    """A backslash in double quotes that begins nothing YAML knows."""
-
-    start: int
-    end: int
 
 
 class TabIndentation(ScannerError):
@@ -84,7 +78,7 @@ class Events(Reader, Scanner, Parser):
         self.pointer = self.index = self.line = self.column = 0
         self.brackets: list[int] = []  # where the flow collections begin that are open now
         self.tags: list[tuple[int, int]] = []
-        self.escapes: list[Escape] = []
+        self.escapes: list[tuple[int, int]] = []  # a backslash in double quotes that begins nothing YAML knows
         self.quoted: dict[int, int] = {}  # end of each quoted scalar → its start
         self.block_parents: dict[int, int] = {}  # start of a block scalar → indentation of the block around it
         Scanner.__init__(self)
@@ -197,6 +191,15 @@ class Events(Reader, Scanner, Parser):
             return self.peek(1) not in ("\0 \t\r\n,[]{}" if self.flow_level else "\0 \t\r\n")
         return first not in "\0 \t\r\n,[]{}#&*!|>'\"%@`"
 
+    def scan_directive(self) -> Any:
+        # '%YAML 1.1' changes nothing and '%TAG' makes tags, of which there are none.
+        start = self.get_mark()
+        found = _VERSION.match(self.buffer, self.pointer)
+        if found is None:
+            raise ScannerError("while scanning a directive", start, "no directive", start)
+        self._go_to(found.end())
+        return DirectiveToken("YAML", (1, 2), start, self.get_mark())
+
     def scan_tag(self) -> Any:
         start = self.get_mark()
         found = _TAG.match(self.buffer, self.pointer)
@@ -275,7 +278,7 @@ class Events(Reader, Scanner, Parser):
             return content if is_simple else spans.text_of(spans.single_pieces(self.buffer, first, last))
         if is_simple and "\\" not in content:
             return content
-        self.escapes += [Escape(start=a, end=b) for a, b in spans.unknown_escapes(self.buffer, first, last)]
+        self.escapes += islice(spans.unknown_escapes(self.buffer, first, last), _MAX_ESCAPES - len(self.escapes))
         return spans.text_of(spans.double_pieces(self.buffer, first, last))
 
     def scan_block_scalar(self, style: str) -> Any:

@@ -13,6 +13,8 @@ _KNOWN = {"!env", "!include", "!ref", "!file", "!secret", "!vault", "!reset", "!
 def report_tags(reports: Reports, tags: Iterable[tuple[int, int]], bare: Set[int]) -> None:
     """Each tag is a problem; `bare` are the starts of those with nothing behind them, as in `prompt: !important`."""
     for start, end in tags:
+        if not reports.is_open:
+            return
         tag = reports.source.text[start:end]
         is_word = not tag.startswith(("!!", "!<")) and tag not in _KNOWN
         if tag == "!" or (is_word and start in bare):

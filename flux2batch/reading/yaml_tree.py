@@ -20,7 +20,7 @@ from yaml.events import (
 
 from flux2batch.reading.problems import Problem, Steps
 from flux2batch.reading.source import Source
-from flux2batch.reading.spans import Style, double_pieces, source_span
+from flux2batch.reading.spans import Spans, Style, double_pieces
 from flux2batch.reading.yaml_anchors import Anchor, Anchors
 from flux2batch.reading.yaml_census import one_too_many
 from flux2batch.reading.yaml_comments import quoted_help, swallowed_text
@@ -157,10 +157,9 @@ class _Builder:
         if is_whole:
             self._anchors.report_unused()
         report_tags(self.reports, self.events.tags, self._bare_tags)
-        for escape in self.events.escapes:
-            shown = self._text[escape.start : escape.end]
+        for start, end in self.events.escapes:
             help = "write \\\\ for a backslash, or use single quotes"
-            self._error("FB100", f"'{shown}' is no escape that YAML knows", escape.start, escape.end, help=help)
+            self._error("FB100", f"'{self._text[start:end]}' is no escape that YAML knows", start, end, help=help)
 
     def too_deep(self, at: int) -> None:
         """The bound on nesting."""
@@ -238,9 +237,11 @@ class _Builder:
     def _check_escapes(self, value: str, start: int, end: int) -> None:
         if not CONTROL.search(value):
             return
-        pieces = double_pieces(self._text, start + 1, end - 1)
+        spans = Spans(double_pieces(self._text, start + 1, end - 1))
         for found in CONTROL.finditer(value):
-            first, last = source_span(pieces, found.start(), found.end()) or (start, end)
+            if not self.reports.is_open:
+                return
+            first, last = spans.span(found.start(), found.end()) or (start, end)
             remedy = "write the character itself" if "\ud800" <= found[0] <= "\udfff" else "delete it"
             self._error("FB116", f"{control_name(found[0])} in a text", first, last, help=remedy)
 

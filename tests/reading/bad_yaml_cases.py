@@ -148,6 +148,9 @@ ROWS: tuple[Case, ...] = (
     _case("B16", "comma", _prompt(", x"), "FB100 2:9"),
     _case("B16", "closing bracket", _prompt("] x"), "FB100 2:9"),
     _case("B16", "bracketed word", _prompt("[red] fox"), "FB100 2:9"),
+    _case("B16", "% at the head of a line", "%cat\n---\nprompt: x\n", "FB100 1:1"),
+    _case("B16", "a version of very many digits", "%YAML 1." + "9" * 5_000 + "\n---\nprompt: x\n", "FB100 1:1"),
+    _case("B16", "a tag for tags", "%TAG !e! tag:example.org,2000:\n---\nprompt: x\n", "FB100 1:1"),
     _case("B16", "in brackets", _sweep("  a: [@cat, `x`]\n"), "FB100 4:7", "FB100 4:13"),
     _case("B16", "all in one go", "prompt: @cat\nname: `x`\ntitle: %y\n", "FB100 1:9", "FB100 2:7", "FB100 3:8"),
     # --- quotes and brackets
