@@ -15,14 +15,14 @@ import pytest
 _ENDINGS_THAT_NEVER_RESOLVE = (".invalid", ".test")
 _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_CHANGES = {
-    "os.mkdir": 0,
-    "os.remove": 0,
-    "os.rmdir": 0,
-    "os.rename": 1,
-    "os.link": 1,
-    "os.symlink": 1,
-    "os.truncate": 0,
+_CHANGES = {  # which argument is the path, and which the open folder that it is relative to
+    "os.mkdir": (0, 2),
+    "os.remove": (0, 1),
+    "os.rmdir": (0, 1),
+    "os.rename": (1, 3),
+    "os.link": (1, 3),
+    "os.symlink": (1, 2),
+    "os.truncate": (0, None),
 }
 _OURS = ("FLUX2BATCH_", "BFL_", "FAL_", "XDG_")
 _COLOURS = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS")
@@ -53,18 +53,25 @@ class _Guard:
             self._reach((args[0],))
         elif event == "open":
             path, mode, flags = args
-            if _is_writing(mode, flags):
+            # `os.open` does not tell of the folder that it was given; a bare name was made in one that was opened.
+            if _is_writing(mode, flags) and not (mode is None and _is_bare(path)):
                 self._write(path)
         elif event in _CHANGES:
-            self._write(args[_CHANGES[event]])
+            path, folder = _CHANGES[event]
+            self._write(args[path], -1 if folder is None else args[folder])
 
     def _reach(self, address: Any) -> None:
         if isinstance(address, tuple) and not _is_loopback(address[0]):
             self._break(YouForgotToUseAnEmulator(f"a connection to {address[0]!r}"))
 
-    def _write(self, path: Any) -> None:
+    def _write(self, path: Any, folder: int = -1) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return  # a descriptor: how it was opened has been seen
+        if folder != -1:
+            try:
+                path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))  # noqa: PTH115, PTH118
+            except OSError:
+                return  # no /proc, so nobody can say which folder that is
         name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  # a Path here would be an event within an event
         if name.startswith(self.writable) or any(f"{os.sep}{cache}" in name for cache in _CACHES):
             return
@@ -86,6 +93,10 @@ def _is_loopback(host: Any) -> bool:
         return ipaddress.ip_address(name.split("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def _is_bare(path: Any) -> bool:
+    return isinstance(path, (str, bytes)) and os.sep not in os.fsdecode(path)
 
 
 def _is_writing(mode: Any, flags: Any) -> bool:

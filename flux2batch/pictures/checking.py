@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from flux2batch.pictures import parts
 from flux2batch.planning import formats
-from flux2batch.planning.decoding import examine
+from flux2batch.planning.decoding import SIDEWAYS, examine
 from flux2batch.planning.formats.stripped import Format
 
 MAX_BYTES = 64_000_000
@@ -29,7 +29,7 @@ class Checked:
     """A picture that decodes whole. `content` is what to keep: as it came, without what followed the picture's end."""
 
     content: bytes
-    width: int
+    width: int  # when upright
     height: int
     media_type: str
     extension: str  # with its dot, by what the bytes are
@@ -57,7 +57,7 @@ def check(content: bytes, *, asked_format: str, asked_size: tuple[int, int] | No
     if isinstance(seen, formats.Flaw):
         return Flaw(reason=_said(seen))
 
-    sideways = stripped.orientation in (5, 6, 7, 8)
+    sideways = stripped.orientation in SIDEWAYS  # which the stripped bytes do not know any more
     width, height = (seen.height, seen.width) if sideways else (seen.width, seen.height)
     return Checked(
         content=content[:end],

@@ -46,6 +46,10 @@ class Folder(Directory, Protocol):
 
     def sync(self) -> None: ...
 
+    def identity(self) -> tuple[int, int]:
+        """Two open folders are one where this is equal, however they were spelt."""
+        ...
+
 
 def open_folder(path: Path) -> Folder:
     """The folder at a path that the user himself named: links on the way to it are his own."""
@@ -78,6 +82,9 @@ class ByDescriptor(directories.ByDescriptor):
     def sync(self) -> None:
         os.fsync(self._descriptor)
 
+    def identity(self) -> tuple[int, int]:
+        return _identity(os.fstat(self._descriptor))
+
 
 class ByPath(directories.ByPath):
     """Where it has not (Windows): every folder was looked at before it was entered, and a link among them refused."""
@@ -103,6 +110,13 @@ class ByPath(directories.ByPath):
     def sync(self) -> None:
         with suppress(PermissionError):
             sync_folder(self._path)
+
+    def identity(self) -> tuple[int, int]:
+        return _identity(self._path.stat())
+
+
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
 
 
 def _linked(link: Callable[[], None]) -> bool:

@@ -358,12 +358,8 @@ def _enter(here: Folder, name: str, path: str) -> Folder:
 
 def _carry(source: _Spot, target: _Spot, *, is_there: bool) -> None:
     """Take a file from one name to another, where the other is free or is already the second name of the same bytes."""
-    if is_there and _is_listed(source) and not _is_listed(target):
-        # One file under two spellings, where upper and lower case are one: removing either would remove it.
-        source.folder.rename(source.name, target.folder, target.name)
-    elif is_there:
-        if _is_listed(source):
-            source.folder.remove(source.name)
+    if is_there:
+        _drop_second_name(source, target)
     elif source.folder.link(source.name, target.folder, target.name):
         target.folder.sync()
         source.folder.remove(source.name)
@@ -373,8 +369,17 @@ def _carry(source: _Spot, target: _Spot, *, is_there: bool) -> None:
     source.folder.sync()
 
 
-def _is_listed(spot: _Spot) -> bool:
-    return any(name == spot.name for name, _ in spot.folder.entries())
+def _drop_second_name(source: _Spot, target: _Spot) -> None:
+    if source.folder.identity() != target.folder.identity():
+        source.folder.remove(source.name)
+        return
+    # In one folder two names may be two spellings of one file, where capitals do not count: removing either would
+    # remove the picture. What the folder itself lists tells.
+    listed = {name for name, _ in source.folder.entries()} & {source.name, target.name}
+    if listed == {source.name, target.name} and source.name != target.name:
+        source.folder.remove(source.name)
+    elif target.name not in listed:
+        source.folder.rename(source.name, target.folder, target.name)
 
 
 def _content(spot: _Spot | None, path: str) -> bytes | Unusable:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flux2batch.errors import MachineError
+from flux2batch.planning.folder import in_megabytes
 from flux2batch.safe_text import safe_line
 
 _AGAIN = "then run the same command again"
@@ -43,9 +44,5 @@ def machine_error(problem: OSError, root: Path, path: str, *, needed: int) -> Ma
 
 def _room(root: Path, needed: int) -> str:
     with suppress(OSError):
-        return f" ({_size(needed)} needed, {_size(shutil.disk_usage(root).free)} free)"
+        return f" ({in_megabytes(needed)} needed, {in_megabytes(shutil.disk_usage(root).free)} free)"
     return ""
-
-
-def _size(number: int) -> str:
-    return f"{number / 1e6:,.1f} MB"
