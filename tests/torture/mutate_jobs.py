@@ -6,11 +6,13 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import flux2batch
-from flux2batch.errors import InvalidInput, Refused
+from flux2batch.errors import InvalidInput
+from flux2batch.planning.configuration import Configuration, load_configuration
+from flux2batch.planning.plan import PlanOptions, plan_job
+from flux2batch.reading.job import Job
 from flux2batch.reading.load import load_job_text
 from flux2batch.reading.problems import Problem, exit_code
 from flux2batch.reading.source import source_of
@@ -235,17 +237,17 @@ def judge(mutated: Mutation) -> int:
     return code
 
 
-def _plan_problems(job: Any) -> tuple[Problem, ...]:
-    make = getattr(flux2batch, "plan", None)
-    if make is None:  # the planning is not there yet
-        return ()
+@cache
+def _configuration() -> Configuration:
+    return load_configuration(environ={})
+
+
+def _plan_problems(job: Job) -> tuple[Problem, ...]:
     try:
-        make(job)
+        plan = plan_job(job, configuration=_configuration(), options=PlanOptions(check_money=False))
     except InvalidInput as invalid:
         return invalid.problems
-    except Refused:
-        return ()
-    return ()
+    return plan.warnings
 
 
 def _judge_message(problem: Problem, mutated: Mutation, name: str) -> None:
