@@ -40,6 +40,7 @@ class Endpoint:
     unit_price: float
     unit: str
     tiers: tuple[float, float] | None  # in units: first output megapixel, each further one; None: by area
+    reference_mp: float | None  # what every reference counts as, for it is resized to that; None: what it has
 
 
 _STEPS, _FEW_STEPS = (28, 4, 50), (4, 4, 8)
@@ -59,6 +60,7 @@ _DEV = Endpoint(
     unit_price=0.012,
     unit="megapixels",
     tiers=None,
+    reference_mp=None,
 )
 _FLASH = replace(_DEV, steps=None, accelerates=False, unit_price=0.005)
 _TURBO = replace(_FLASH, unit_price=0.008)
@@ -92,9 +94,9 @@ ENDPOINTS: dict[str, Endpoint] = {
     "fal-ai/flux-2": _DEV,
     "fal-ai/flux-2/edit": _edit(_DEV),
     "fal-ai/flux-2/flash": _FLASH,
-    "fal-ai/flux-2/flash/edit": _edit(_FLASH, size="square_hd"),
+    "fal-ai/flux-2/flash/edit": _edit(_FLASH, size="square_hd", reference_mp=1.0),
     "fal-ai/flux-2/turbo": _TURBO,
-    "fal-ai/flux-2/turbo/edit": _edit(_TURBO, size="square_hd"),
+    "fal-ai/flux-2/turbo/edit": _edit(_TURBO, size="square_hd", reference_mp=1.0),
     "fal-ai/flux-2/klein/4b": _KLEIN,
     "fal-ai/flux-2/klein/4b/edit": _edit(_KLEIN, unit_price=0.01),
     "fal-ai/flux-2/klein/9b": replace(_KLEIN, unit_price=0.006),
@@ -115,7 +117,8 @@ ENDPOINTS: dict[str, Endpoint] = {
 def billable_units(endpoint: Endpoint, *, output: float, frames: int, references: list[float]) -> float:
     """The units of the header, from megapixels; by area they come with the dust of binary floats, as fal's do."""
     if endpoint.tiers is None:
-        return output * frames + sum(references)
+        counted = [one if endpoint.reference_mp is None else endpoint.reference_mp for one in references]
+        return output * frames + sum(counted)
     first, further = endpoint.tiers
     return first + further * (_whole(output) - 1 + sum(_whole(one) for one in references))
 

@@ -69,6 +69,7 @@ class Fal:
         self._wire = wire
         self._entry = entry
         self._unit_price = unit_price
+        self._asked_prices: dict[str, Money | None] = {}
         self.origin = wire.rules.base_url.rstrip("/")
 
     def prepare(self, shot: Shot, pictures: Sequence[Picture]) -> Prepared:
@@ -88,9 +89,18 @@ class Fal:
         if not isinstance(status, Completed):
             return status
         assert ticket.result_url is not None, "BUG: a fal ticket without a result URL"
-        return read_result(
-            self._wire.ask(ticket.result_url), status, unit_usd=self._unit_price(ticket.model, ticket.endpoint)
-        )
+        return read_result(self._wire.ask(ticket.result_url), status, unit_usd=self._unit_usd(ticket))
+
+    def _unit_usd(self, ticket: Ticket) -> Money | None:
+        """The price of a billable unit. Where the catalogue knows no unit (pro, flex, max) fal is asked, once."""
+        known = self._unit_price(ticket.model, ticket.endpoint)
+        if known is not None:
+            return known
+        if ticket.endpoint not in self._asked_prices:
+            query = urlencode({"endpoint_id": ticket.endpoint.lstrip("/")})
+            answer = self._wire.ask(f"{self._platform}/v1/models/pricing?{query}")
+            self._asked_prices[ticket.endpoint] = read_unit_price(answer, ticket.endpoint)
+        return self._asked_prices[ticket.endpoint]
 
     def fetch(self, url: str) -> Downloaded:
         return self._wire.fetch(url)
@@ -386,6 +396,18 @@ def _charge(headers: Mapping[str, str], unit_usd: Money | None) -> Charge | None
     return Charge(
         usd=money.usd(units * unit_usd), source="billable-units", megapixels_in=None, megapixels_out=str(units)
     )
+
+
+def read_unit_price(answer: HttpResponse | NotSent | NoAnswer, endpoint: str) -> Money | None:
+    """What a unit of this endpoint costs, by fal's own list; None where it does not say so in dollars."""
+    if not isinstance(answer, HttpResponse) or answer.status != 200:
+        return None
+    prices = (parse_object(answer.body) or {}).get("prices")
+    for price in prices if isinstance(prices, list) else ():
+        if isinstance(price, dict) and price.get("endpoint_id") == endpoint.lstrip("/"):
+            amount = money.amount_in(price.get("unit_price"))
+            return money.usd(amount) if amount is not None and price.get("currency", "USD") == "USD" else None
+    return None
 
 
 def read_listing(raw: bytes, prepared: Prepared, *, origin: str) -> tuple[Ticket, ...]:

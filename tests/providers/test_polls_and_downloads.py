@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from flux2batch.secret import Secret
 from raw_server import RawServer, answer, read_request, serving
 from test_submit_faults import after_request
 
@@ -31,6 +30,7 @@ from flux2batch.providers import bfl, fal, transport
 from flux2batch.providers.hosts import BFL
 from flux2batch.providers.transport import HttpResponse, Pool, Timeouts
 from flux2batch.providers.wire import Credentials, Wire
+from flux2batch.secret import Secret
 
 SAMPLE = "https://delivery-eu1.bfl.ai/results/a_sample.png?se=2026-12-17T21%3A39%3A00Z&sig=abc"
 

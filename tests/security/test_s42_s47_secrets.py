@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from raw_server import RawServer, answer, read_request, serving
 
 from flux2batch.client import Client
 from flux2batch.emulator.server import Emulator
@@ -28,9 +29,6 @@ from flux2batch.providers.contract import Prepared, Provider
 from flux2batch.providers.transport import HttpResponse, Pool, Timeouts
 from flux2batch.providers.wire import Credentials
 from flux2batch.secret import Secret
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "providers"))
-from raw_server import RawServer, answer, read_request, serving
 
 CANARY = "bfl_c4n4ryc4n4ryc4n4ry"
 SIGNATURE = "c4n4rysignature"
