@@ -65,6 +65,14 @@ class OnUnknown(click.ParamType[Any]):
 @click.option("--up-to-budget", is_flag=True, help="Run as many shots as fit the budget.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="The run directory; default runs/NAME.")
 @click.option(
+    "--reuse",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Look for finished pictures there as well; repeatable.",
+)
+@click.option("--fresh", is_flag=True, help="Look for finished pictures nowhere but in the run directory.")
+@click.option(
     "--on-unknown",
     metavar="RULE",
     type=OnUnknown(),
@@ -85,6 +93,8 @@ def command(
     max_usd: Decimal | None,
     up_to_budget: bool,
     out: Path | None,
+    reuse: tuple[Path, ...],
+    fresh: bool,
     on_unknown: Unknowns,
     moderated_ok: bool,
     open_sheet: bool,
@@ -129,16 +139,25 @@ def command(
     console = this_console()
     console.show_problems(plan.warnings) if plan.warnings and not as_json else None
 
-    wishes = _wishes(plan, out=out, emulate=emulate, max_usd=max_usd, unknowns=on_unknown, moderated_ok=moderated_ok)
+    wishes = _wishes(
+        plan,
+        out=out,
+        emulate=emulate,
+        max_usd=max_usd,
+        unknowns=on_unknown,
+        fresh=fresh,
+        reuse=reuse,
+        moderated_ok=moderated_ok,
+    )
     with open_run(plan, wishes, environ=os.environ, now=datetime.now(UTC)) as run:
         outlook = run.outlook
         if not as_json:
-            console.say_all(shown.summary(plan, outlook, emulated=emulate))
+            console.say_all(shown.summary(plan, outlook, emulated=wishes.emulated))
         if not outlook.has_work and not as_json:
             _nothing_to_do(console, run)
         if outlook.new:
             _within_budget(run, plan, up_to_budget=up_to_budget)
-            _consent(console, plan, outlook, yes=yes, emulate=emulate)
+            _consent(console, plan, outlook, yes=yes, emulate=emulate, emulated=wishes.emulated)
         tally = Tally(wanted=outlook.new + outlook.on_the_way, budget=run.budget, committed=outlook.committed_usd)
         observer = shown.observer_for(console, tally, as_json=as_json, quiet=quiet or not outlook.has_work)
         began = shown.stopwatch()
@@ -161,11 +180,14 @@ def _wishes(plan: Plan, *, out: Path | None, emulate: bool, max_usd: Decimal | N
 
     from flux2batch.money import Money
     from flux2batch.running.run import Wishes
+    from flux2batch.running.services import on_this_machine
 
-    folder = f"{plan.name}.emulated" if emulate else plan.name
+    emulated = emulate or on_this_machine(plan)
+    folder = f"{plan.name}.emulated" if emulated else plan.name
     return Wishes(
         root=out if out is not None else plan.job.folder / "runs" / folder,
         emulate=emulate,
+        emulated=emulated,
         command="run",
         max_usd=None if max_usd is None else Money(max_usd),
         state_folder=user_state_path("flux2batch", appauthor=False),
@@ -206,7 +228,7 @@ def _within_budget(run: Run, plan: Plan, *, up_to_budget: bool) -> None:
     )
 
 
-def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emulate: bool) -> None:
+def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emulate: bool, emulated: bool) -> None:
     """Ask for the money and the uploads, or insist that a script has said yes."""
     if emulate:
         return
@@ -214,7 +236,7 @@ def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emula
 
     interactive = is_terminal(console.stderr) and os.isatty(0)
     bounded = tightest_budget(plan.configuration, plan.job.budget.max_usd) is not None
-    if yes and not interactive and outlook.max_usd > _ASKS_FOR_A_BUDGET and not bounded:
+    if yes and not emulated and not interactive and outlook.max_usd > _ASKS_FOR_A_BUDGET and not bounded:
         raise Refused(
             "FB611: above $10 a script needs a bound as well as --yes:"
             " budget.max_usd in the job, --max-usd, or limits in your configuration."

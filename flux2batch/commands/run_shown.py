@@ -39,6 +39,7 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool) -> Iterator[Sequenc
     states = {
         "new": outlook.new,
         "done": outlook.done,
+        "reused from other runs": outlook.reused,
         "on their way": outlook.on_the_way,
         "unknown": outlook.unknown,
         "ended without a picture": outlook.ended,
@@ -218,6 +219,7 @@ def ending(report: Report, *, seconds: float, command: str) -> Iterator[Sequence
         (counts.moderated, "moderated", "flux2batch status shows why"),
         (counts.rejected, "rejected by the service", "flux2batch status shows why"),
         (counts.failed, "failed at the service", f"flux2batch retry {report.root} asks for them again"),
+        (counts.in_flight, "accepted by the service", f"{command} fetches them"),
         (counts.stalled, "still on their way", f"{command} looks at them first"),
         (counts.lost, "paid for and lost", f"flux2batch retry {report.root} buys them again"),
         (counts.planned, "not begun", f"{command} goes on with them"),

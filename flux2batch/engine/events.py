@@ -264,6 +264,7 @@ class Adopted:
     """The shot's picture was found in another run directory and laid here: it costs nothing."""
 
     source: str  # the run directory that it came from
+    intended: Intended  # as this plan has the shot, at no price
     saved: tuple[Saved, ...]
 
 

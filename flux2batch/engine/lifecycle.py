@@ -334,8 +334,8 @@ def _told(life: Life, event: ShotEvent, at: datetime) -> Life:
             return _settled(replace(life, resubmissions=number))
         case Abandoned(reason=reason):
             return replace(life, reason=reason)
-        case Adopted(source=source, saved=saved):
-            return replace(life, source=source, saved=saved, charge=_nothing(), reason=None)
+        case Adopted(source=source, intended=intended, saved=saved):
+            return replace(life, source=source, intended=intended, saved=saved, charge=_nothing(), reason=None)
         case Moved(saved=saved):
             return replace(life, saved=saved, missing=())
         case Missed(path=path):

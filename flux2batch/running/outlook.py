@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.policy import Budgets
 from flux2batch.engine.reconciling import Reconciliation
 from flux2batch.money import ZERO, Money
-from flux2batch.planning.shot import Shot
+from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.running.feed import phase_of
 
 
@@ -23,6 +23,7 @@ class Outlook:
     planned: int  # shots of the plan
     new: int  # to be bought
     done: int
+    reused: int  # found in run directories beside this one
     moving: int  # done, and going to another path
     on_the_way: int  # left on their way by an earlier run
     unknown: int
@@ -42,19 +43,28 @@ class Outlook:
     @property
     def has_work(self) -> bool:
         """Whether there is anything to send, poll or fetch."""
-        return bool(self.new or self.on_the_way or self.moving)
+        return bool(self.new or self.on_the_way or self.moving or self.reused)
 
 
 def look_ahead(
-    plan: Iterable[Shot], standing: Standing, reconciled: Reconciliation, *, budgets: Budgets, root: Path
+    plan: Iterable[Shot],
+    standing: Standing,
+    reconciled: Reconciliation,
+    *,
+    found: Container[ShotId],
+    budgets: Budgets,
+    root: Path,
 ) -> Outlook:
     """Walk the plan once and count."""
     phases: Counter[Phase] = Counter()
     least = most = ZERO
     room = _room(budgets, standing.committed)
-    fitting = 0
+    fitting = reused = 0
     for shot in plan:
         phase = phase_of(standing, shot.id)
+        if phase is Phase.PLANNED and shot.id in found:
+            reused += 1
+            continue
         phases[phase] += 1
         if phase not in (Phase.PLANNED, Phase.INTENT):
             continue
@@ -66,9 +76,10 @@ def look_ahead(
             room = None if room is None else Money(room - needed)
     bad = (Phase.REJECTED, Phase.MODERATED, Phase.FAILED, Phase.LOST)
     return Outlook(
-        planned=phases.total(),
+        planned=phases.total() + reused,
         new=phases[Phase.PLANNED] + phases[Phase.INTENT],
         done=phases[Phase.DONE],
+        reused=reused,
         moving=len(reconciled.moves),
         on_the_way=phases[Phase.SENDING] + phases[Phase.ACCEPTED] + phases[Phase.READY],
         unknown=phases[Phase.UNKNOWN],

@@ -22,23 +22,26 @@ from flux2batch.engine.crew import Crew
 from flux2batch.engine.events import BalanceSeen, Event, RunBegan, RunEnded
 from flux2batch.engine.executor import Ending, Executor, Observer, Stop
 from flux2batch.engine.journal import Journal
-from flux2batch.engine.lifecycle import Life
+from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.policy import Budgets, Throttle, Unknowns
 from flux2batch.engine.purse import DailyPurse, FreePurse
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive
 from flux2batch.engine.scheduler import Scheduler
 from flux2batch.money import Money
+from flux2batch.pictures.describing import embed
+from flux2batch.pictures.description import describe
 from flux2batch.pictures.placing import Gallery
 from flux2batch.planning.configuration import concurrency
 from flux2batch.planning.plan import Plan, row_of
 from flux2batch.planning.shot import ShotId
 from flux2batch.reporting import ledger
 from flux2batch.running.exits import exit_code_of
-from flux2batch.running.feed import PlanFeed, resumed, service_of
+from flux2batch.running.feed import PlanFeed, phase_of, resumed, service_of
 from flux2batch.running.hands import RealHands
 from flux2batch.running.housekeeping import Doorman, put_in_order, replace_file
 from flux2batch.running.outlook import Outlook, look_ahead
+from flux2batch.running.reuse import NOBODY, Neighbourhood, adopt, look_around, neighbours
 from flux2batch.running.services import Services, open_services
 from flux2batch.running.standings import Counts, count
 
@@ -52,10 +55,13 @@ class Wishes:
     """How this call is to be run."""
 
     root: Path
-    emulate: bool
+    emulate: bool  # start an emulator for this run
+    emulated: bool  # everything stays on this machine: such an emulator, or a base URL on loopback
     command: str  # "run", "retry"
     max_usd: Money | None
     unknowns: Unknowns
+    fresh: bool  # look nowhere but in the own directory
+    reuse: tuple[Path, ...]  # further run directories, or folders of them
     moderated_ok: bool
     state_folder: Path  # the user's: limits across runs, and what is remembered of run directories
     accept_rollback: bool
@@ -89,9 +95,15 @@ class Run:
         self._stop: Stop = "no"
         self._standing = directory.journal.standing()
         self._reconciled = reconcile(plan, self._standing)
+        self.neighbourhood = self._look_around()
         self._stack = stack
         self.outlook: Outlook = look_ahead(
-            plan, self._standing, self._reconciled, budgets=self._budgets, root=directory.root
+            plan,
+            self._standing,
+            self._reconciled,
+            found=self.neighbourhood.finds,
+            budgets=self._budgets,
+            root=directory.root,
         )
 
     @property
@@ -125,6 +137,9 @@ class Run:
         self._append([(None, self._began(run_id))])
         gallery = Gallery(self.root, known=_nothing_known)
         self._append(put_in_order(gallery, journal, self._standing, self._reconciled, self.root))
+        self._directory.originals.mkdir(parents=True, exist_ok=True)
+        originals = Gallery(self._directory.originals, known=_nothing_known)
+        self._adopt(gallery, originals)
         self._standing = journal.standing()
         self._write_plan()
 
@@ -134,8 +149,8 @@ class Run:
             providers=providers,
             shelf=self._plan.shelf,
             gallery=gallery,
-            originals=Gallery(self._directory.originals, known=_nothing_known),
-            describe=_as_it_came,
+            originals=originals,
+            describe=self._describe,
             make_way=doorman.make_way,
         )
         ending = self._execute(hands, doorman, observer)
@@ -153,6 +168,40 @@ class Run:
             balances={name: (before.get(name), after.get(name)) for name in providers},
             exit_code=code,
         )
+
+    def _look_around(self) -> Neighbourhood:
+        """Emulated pictures are never reused, and --fresh looks nowhere."""
+        if self._wishes.emulated or self._wishes.fresh:
+            return NOBODY
+        wanted = (shot.id for shot in self._plan if phase_of(self._standing, shot.id) is Phase.PLANNED)
+        further = (*self._wishes.reuse, *self._plan.configuration.reuse)
+        return look_around(wanted, list(neighbours(self.root, further)))
+
+    def _adopt(self, gallery: Gallery, originals: Gallery) -> None:
+        """Lay what was found beside: it is done, and costs nothing."""
+        finds = self.neighbourhood.finds
+        if not finds:
+            return
+        for shot in self._plan:
+            find = finds.get(shot.id)
+            fact = adopt(shot, find, gallery=gallery, originals=originals) if find else None
+            if fact is not None:
+                self._append([(shot.id, fact)])
+
+    def _describe(self, content: bytes, shot: ShotId, life: Life, frame: int) -> bytes:
+        """Write into the picture where it comes from, as `output.metadata` asks."""
+        level = self._plan.job.output.metadata
+        if level == "none":
+            return content
+        told = describe(
+            shot,
+            life,
+            frame=frame,
+            job=self._plan.name,
+            emulated=self._wishes.emulated,
+            secrets=[secret.reveal() for secret in self._services.secrets],
+        )
+        return embed(content, told, level=level).content
 
     def _execute(self, hands: RealHands, doorman: Doorman, observer: Observer) -> Ending:
         services = tuple(self._services.providers)
@@ -177,13 +226,13 @@ class Run:
     def _budgets(self) -> Budgets:
         """The job's budget and the configuration's limit for a run count all calls; --max-usd counts this one."""
         limits = [self._plan.job.budget.max_usd]
-        limits += [] if self._wishes.emulate else [self._plan.configuration.limits.per_run_usd]
+        limits += [] if self._wishes.emulated else [self._plan.configuration.limits.per_run_usd]
         total = min((limit for limit in limits if limit is not None), default=None)
         return Budgets(run_directory_usd=total, call_usd=self._wishes.max_usd)
 
     def _purse(self) -> FreePurse | DailyPurse:
         per_day = self._plan.configuration.limits.per_day_usd
-        if per_day is None or self._wishes.emulate:
+        if per_day is None or self._wishes.emulated:
             return FreePurse()
         purse = DailyPurse(
             self._wishes.state_folder / "spend.db",
@@ -213,7 +262,7 @@ class Run:
             job_file=str(job.file) if job.file else None,
             job_name=job.name,
             origins={name: provider.origin for name, provider in self._services.providers.items()},
-            emulated=self._wishes.emulate,
+            emulated=self._wishes.emulated,
             shots=len(self._plan),
             axes=_axes(self._plan),
             sheet=dict(job.sheet),
@@ -251,7 +300,7 @@ def open_run(plan: Plan, wishes: Wishes, *, environ: Mapping[str, str], now: dat
     purpose = Purpose(
         job_name=plan.job.name,
         job_file=str(plan.job.file.resolve()) if plan.job.file else None,
-        emulated=wishes.emulate,
+        emulated=wishes.emulated,
     )
     memory = Memory(
         wishes.state_folder / "run-directories.db", accept_rollback=wishes.accept_rollback, fork=wishes.fork
@@ -311,7 +360,3 @@ def _reason(ending: Ending) -> str | None:
 
 def _nothing_known(_path: str) -> str | None:
     return None
-
-
-def _as_it_came(content: bytes, _shot: ShotId, _life: Life, _frame: int) -> bytes:
-    return content

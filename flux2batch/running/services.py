@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flux2batch.errors import AccountError
+from flux2batch.errors import AccountError, Refused
+from flux2batch.planning.configuration import is_loopback
 from flux2batch.planning.keys import find_keys, key_fault
 from flux2batch.planning.plan import Plan
 from flux2batch.providers.contract import Provider
@@ -15,6 +16,7 @@ from flux2batch.providers.registry import make
 from flux2batch.running.feed import service_of
 from flux2batch.secret import Secret
 
+_Keys = dict[str, tuple[str | None, Secret | None]]  # service → base URL where it is not the configured one, and key
 _NEED_NO_KEY = frozenset({"local"})
 _EMULATED_LATENCY = "0.6±0.2"
 
@@ -24,6 +26,7 @@ class Services:
     """The providers that a plan names, in the order in which it names them."""
 
     providers: Mapping[str, Provider]
+    secrets: tuple[Secret, ...]  # the keys in use: whatever is written down is searched for them
 
 
 def services_of(plan: Plan) -> tuple[str, ...]:
@@ -31,35 +34,43 @@ def services_of(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(service_of(model) for model, _ in plan.totals.models))
 
 
+def on_this_machine(plan: Plan) -> bool:
+    """Whether the plan's services stand on loopback: an emulator that the user runs. Such a run costs nothing.
+
+    Raises Refused where one does and another does not: pictures of both would lie in one run directory.
+    """
+    services = plan.configuration.services
+    local = {is_loopback(services[name].base_url) for name in services_of(plan) if name in services}
+    if len(local) > 1:
+        raise Refused("One service of this job is on this machine and another is not; run them as two jobs.")
+    return local == {True}
+
+
 @contextmanager
 def open_services(plan: Plan, *, emulate: bool, inner: Path, environ: Mapping[str, str]) -> Iterator[Services]:
     """Open what the plan needs. Raises AccountError with what is wrong with a key; nothing is sent."""
     with ExitStack() as stack:
-        opened = _emulated(plan, inner, stack) if emulate else _real(plan, environ)
+        keys = _emulated(plan, inner, stack) if emulate else _real(plan, environ)
+        opened = {name: make(name, plan.configuration, base_url=url, key=key) for name, (url, key) in keys.items()}
         for provider in opened.values():
             stack.callback(provider.close)
-        yield Services(providers=opened)
+        yield Services(providers=opened, secrets=tuple(key for _, key in keys.values() if key is not None))
 
 
-def _real(plan: Plan, environ: Mapping[str, str]) -> dict[str, Provider]:
+def _real(plan: Plan, environ: Mapping[str, str]) -> _Keys:
     keys, _ = find_keys(environ, [Path.cwd(), plan.job.folder])
     needed = [name for name in services_of(plan) if name not in _NEED_NO_KEY]
     faults = [fault for name in needed if (fault := key_fault(name, keys.get(name))) is not None]
     if faults:
         raise AccountError("\n".join(f"{fault.message}. {fault.help or ''}".strip() for fault in faults))
-    return {
-        name: make(name, plan.configuration, key=keys[name].secret if name in keys else None)
-        for name in services_of(plan)
-    }
+    return {name: (None, keys[name].secret if name in keys else None) for name in services_of(plan)}
 
 
-def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> dict[str, Provider]:
+def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> _Keys:
     """An emulator of our own. Its books lie in the run directory, so a killed run finds its tasks again."""
     from flux2batch.emulator.server import Emulator
 
     emulator = stack.enter_context(Emulator(books=inner / "emulator.db", latency=_EMULATED_LATENCY, concurrency=40))
     urls = {"bfl": emulator.bfl_base_url, "fal": emulator.fal_base_url}
     keys = {"bfl": emulator.bfl_api_key, "fal": emulator.fal_key}
-    return {
-        name: make(name, plan.configuration, base_url=urls[name], key=Secret(keys[name])) for name in services_of(plan)
-    }
+    return {name: (urls[name], Secret(keys[name])) for name in services_of(plan)}
