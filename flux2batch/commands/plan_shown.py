@@ -96,9 +96,8 @@ def as_data(plan: Plan, states: States) -> dict[str, Any]:
     }
 
 
-def as_line(data: Any) -> str:
-    """One line of JSON."""
-    return json.dumps(data, ensure_ascii=False)
+as_line = json.JSONEncoder(ensure_ascii=False).encode
+"""One line of JSON. json.dumps would make an encoder for every line."""
 
 
 def _head(plan: Plan, width: int) -> Iterator[Sequence[Part]]:

@@ -73,13 +73,22 @@ class Script:
 class Walk:
     """One walk over all shots. It counts them by request and notes what is wrong, each thing once for the whole plan.
 
-    `let_go` is handed each request that is no longer kept, with its counts; `finish` hands over the rest.
+    `let_go` is handed each request that is no longer kept, with its counts; `finish` hands over the rest. Prompts and
+    paths that another walk has `judged` already are not judged again.
     """
 
-    def __init__(self, script: Script, findings: Findings, let_go: Callable[[Request], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        findings: Findings,
+        *,
+        let_go: Callable[[Request], None] = lambda _: None,
+        judged: bool = False,
+    ) -> None:
         self._script = script
         self._findings = findings
         self._let_go = let_go
+        self._judged = judged
         self._requests: dict[Any, Request] = {}
         self._faulty: list[Request] = []
         self._circles = [Circle(c.name, [c.value(i).id for i in range(c.count)]) for c in script.grid.drawn]
@@ -285,6 +294,8 @@ class Walk:
             where = self._findings.document.inside(steps, fault.start, fault.end)
             problems.append(of_template_fault(fault, where=where, steps=steps))
             return ""
+        if self._judged:
+            return name
         wrong = path_fault(name) or (script.paths.extension_fault(request) if script.paths.written_extension else None)
         if wrong:
             problems.append(of_fault(wrong, where=self._findings.document.place(steps), steps=steps))

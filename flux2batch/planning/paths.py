@@ -22,9 +22,11 @@ _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE | re.DOTALL
 )
 
-_PLAINLY_SAFE = re.compile(
-    r"(?:[A-Za-z0-9_][A-Za-z0-9_ .+=,-]{0,118}[A-Za-z0-9_+=,-]/){0,7}[A-Za-z0-9_][A-Za-z0-9_ .+=,-]{5,118}"
+_NAME = (
+    r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|/|$)|earlier/)"
+    r"[A-Za-z0-9_](?:[A-Za-z0-9_ .+=,-]{0,98}[A-Za-z0-9_+=,-])?"
 )
+_PLAINLY_SAFE = re.compile(rf"(?:{_NAME}/){{0,7}}{_NAME}", re.IGNORECASE)
 """Nearly every path of every job: only these are spared the slow look at each name."""
 
 _OWN = "earlier"
@@ -72,7 +74,7 @@ class Paths:
 
 def path_fault(path: str) -> Fault | None:
     """What is wrong with a path: it leads out of the run directory (FB704), or not every system takes it (FB502)."""
-    if _PLAINLY_SAFE.fullmatch(path) and not _has_device(path) and not path.startswith(_OWN):
+    if _PLAINLY_SAFE.fullmatch(path):
         return None
     parts = path.split("/")
     if path.startswith(("/", "~", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", path):
@@ -119,10 +121,6 @@ def _wrong_with(part: str) -> str | None:
             f"a name in it is {len(part.encode('utf-8', 'surrogatepass'))} bytes long, and {_MOST_BYTES} are the most"
         )
     return None
-
-
-def _has_device(path: str) -> bool:
-    return any(len(part) < 20 and _DEVICE.fullmatch(part) is not None for part in path.split("/"))
 
 
 def _short(text: str) -> str:

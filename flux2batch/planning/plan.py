@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flux2batch.errors import InvalidInput
 from flux2batch.money import ZERO, Money, show
@@ -18,15 +16,19 @@ from flux2batch.planning.configuration import Configuration, tightest_budget
 from flux2batch.planning.expansion import Draft, Script, Walk
 from flux2batch.planning.findings import Findings
 from flux2batch.planning.pricing import Estimate, cliff
-from flux2batch.planning.references import ReferenceShelf, Upload
+from flux2batch.planning.references import ReferenceShelf
 from flux2batch.planning.request import Request
+from flux2batch.planning.rows import Builder, row_of
 from flux2batch.planning.script import Prepared, prepare
 from flux2batch.planning.selection import Selection
-from flux2batch.planning.shot import Coordinate, Quote, Reference, Shot, ShotId, Trim
+from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.planning.spread import ranks
 from flux2batch.planning.survey import Survey, survey
+from flux2batch.planning.totals import Batch, Tally, Totals
 from flux2batch.reading.job import Job
 from flux2batch.reading.problems import Note, Problem, error, has_errors, in_order, warning
+
+__all__ = ["Batch", "Plan", "PlanOptions", "PlannedAxis", "Totals", "plan_job", "row_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,34 +53,6 @@ class PlannedAxis:
     ids: tuple[str, ...]  # the first few
     drawn: bool
     conditional: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Shots that ask for the same: one model, one size, so many references, one price."""
-
-    model: str
-    endpoint: str
-    width: int
-    height: int
-    trim: Trim | None
-    frames: int
-    references: int
-    quote: Quote | None
-    shots: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """What the shots that are asked for come to."""
-
-    shots: int
-    cost: Estimate
-    batches: tuple[Batch, ...]
-    uploads: tuple[tuple[Upload, tuple[str, ...]], ...]  # each file with the hosts that it goes to
-    hosts: tuple[str, ...]
-    models: tuple[tuple[str, int], ...]
-    without: tuple[tuple[str, int], ...]  # optional references, and the shots that go without them
 
 
 class Plan:
@@ -107,7 +81,7 @@ class Plan:
         return self.totals.shots
 
     def __iter__(self) -> Iterator[Shot]:
-        build = _Builder(self._script, self._survey)
+        build = Builder(self._script, self._survey)
         return (build.shot(draft) for draft in self._drafts())
 
     @property
@@ -156,7 +130,13 @@ class Plan:
     @cached_property
     def totals(self) -> Totals:
         """What is asked for, counted."""
-        return _totals(self._drafts, self._script, self.configuration, self._prepared.shelf)
+        if self._selection.is_everything and not self._survey.skipped:
+            tally = self._survey.tally
+        else:
+            tally = Tally()
+            for _ in self._drafts(lambda request: tally.add(request, request.chosen)):
+                pass
+        return tally.totals(self._script.requests, self.configuration, self._prepared.shelf)
 
     def add_warnings(self, found: Iterable[Problem]) -> None:
         """Warnings of the job file itself, which was read before it was planned."""
@@ -204,7 +184,7 @@ class Plan:
 
     def _drafts(self, count: Callable[[Request], None] = lambda _: None) -> Iterator[Draft]:
         """The drafts that are asked for. Requests that are let go carry how many shots were chosen of them."""
-        walk = Walk(self._script, Findings(self.job.document), count)
+        walk = Walk(self._script, Findings(self.job.document), let_go=count, judged=True)
         skipped, selection = self._survey.skipped, self._selection
         drafts = walk.drafts()
         if skipped:
@@ -260,73 +240,6 @@ def plan_job(job: Job, *, configuration: Configuration, options: PlanOptions | N
     return plan
 
 
-def row_of(shot: Shot) -> dict[str, Any]:
-    """A shot as `plan --jsonl` prints it."""
-    return {
-        "schema_version": 1,
-        "id": shot.id,
-        "index": shot.index,
-        "model": shot.model,
-        "endpoint": shot.endpoint,
-        "prompt": shot.prompt,
-        "params": dict(shot.params),
-        "references": [
-            {"name": r.name, "kind": r.kind, "source": r.source, "digest": r.digest} for r in shot.references
-        ],
-        "coordinates": {name: coordinate.id for name, coordinate in shot.coordinates.items()},
-        "repeat": shot.repeat,
-        "paths": list(shot.paths),
-        "trim": f"{shot.trim.width}x{shot.trim.height}" if shot.trim else None,
-        "cost_usd": None if shot.quote is None else {"min": float(shot.quote.min), "max": float(shot.quote.max)},
-    }
-
-
-class _Builder:
-    """Makes shots of drafts."""
-
-    def __init__(self, script: Script, surveyed: Survey) -> None:
-        self._script = script
-        self._shared = surveyed.shared
-        self._names = tuple(column.name for column in script.grid.columns)
-        self._columns = script.grid.columns
-        self._coordinates: list[dict[int, Coordinate]] = [{} for _ in self._columns]
-
-    def shot(self, draft: Draft) -> Shot:
-        request = draft.request
-        assert draft.id is not None, "BUG: a plan with a broken shot"
-        paths = self._script.paths.of(draft.path, request)
-        if draft.number in self._shared:
-            paths = tuple(dict.fromkeys((*paths, *self._shared[draft.number])))
-        return Shot(
-            id=ShotId(draft.id.hex()),
-            index=draft.number,
-            model=request.model,
-            endpoint=request.endpoint,
-            prompt=draft.prompt,
-            params={**request.params, "seed": draft.seed},
-            references=request.references,
-            coordinates=self._where(draft),
-            repeat=draft.repeat,
-            paths=paths,
-            trim=request.trim,
-            quote=request.quote,
-        )
-
-    def _where(self, draft: Draft) -> dict[str, Coordinate]:
-        return {
-            name: known.get(index) or self._coordinate(known, position, index)
-            for position, (name, known, index) in enumerate(
-                zip(self._names, self._coordinates, draft.point, strict=True)
-            )
-        }
-
-    def _coordinate(self, known: dict[int, Coordinate], position: int, index: int) -> Coordinate:
-        if len(known) > 4096:
-            known.clear()
-        value = self._columns[position].value(index)
-        return known.setdefault(index, Coordinate(id=value.id, label=value.label, value=value.value))
-
-
 class _Ranks:
     """The place of a draft in the spread order: repeats last, what `include` added behind the product."""
 
@@ -336,94 +249,6 @@ class _Ranks:
     def of(self, draft: Draft) -> tuple[int, int]:
         raw = draft.raw
         return draft.repeat, self._ranks[raw] if raw < len(self._ranks) else raw
-
-
-class _Tally:
-    """Adds up requests with the number of shots that were chosen of each."""
-
-    def __init__(self) -> None:
-        self.batches: Counter[tuple[Any, ...]] = Counter()
-        self.references: dict[tuple[Reference, str], None] = {}
-        self.models: Counter[str] = Counter()
-        self.present: Counter[str] = Counter()
-        self.shots = 0
-
-    def add(self, request: Request) -> None:
-        chosen, request.chosen = request.chosen, 0
-        if not chosen:
-            return
-        params = request.params
-        key = (
-            request.model,
-            request.endpoint,
-            params.get("width", 0),
-            params.get("height", 0),
-            request.trim,
-            request.frames,
-            len(request.references),
-            request.quote,
-        )
-        self.batches[key] += chosen
-        self.models[request.model] += chosen
-        self.shots += chosen
-        provider = request.model.partition("/")[0]
-        self.references |= {(reference, provider): None for reference in request.references}
-        self.present.update(dict.fromkeys({reference.name for reference in request.references}, chosen))
-
-
-def _totals(
-    drafts: Callable[[Callable[[Request], None]], Iterator[Draft]],
-    script: Script,
-    configuration: Configuration,
-    shelf: ReferenceShelf,
-) -> Totals:
-    tally = _Tally()
-    for _ in drafts(tally.add):
-        pass
-    batches = tuple(Batch(**dict(zip(_BATCH, key, strict=True)), shots=shots) for key, shots in tally.batches.items())
-    least = sum((batch.quote.min * batch.shots for batch in batches if batch.quote), Decimal(0))
-    most = sum((batch.quote.max * batch.shots for batch in batches if batch.quote), Decimal(0))
-    unknown = sum(batch.shots for batch in batches if batch.quote is None)
-    hosts = {provider: _host_of(provider, configuration) for provider in {m.partition("/")[0] for m in tally.models}}
-    return Totals(
-        shots=tally.shots,
-        cost=Estimate(min=Money(least), max=Money(most), shots=tally.shots, unknown=unknown),
-        batches=batches,
-        uploads=tuple(_uploads(tally.references, hosts, shelf)),
-        hosts=tuple(sorted({host for host in hosts.values() if host})),
-        models=tuple(tally.models.items()),
-        without=tuple(_without(script, tally)),
-    )
-
-
-_BATCH = ("model", "endpoint", "width", "height", "trim", "frames", "references", "quote")
-
-
-def _uploads(
-    references: Iterable[tuple[Reference, str]], hosts: Mapping[str, str | None], shelf: ReferenceShelf
-) -> Iterator[tuple[Upload, tuple[str, ...]]]:
-    used = [(reference, hosts[provider]) for reference, provider in references if reference.sources]
-    goes_to: dict[str, dict[str, None]] = {}
-    for reference, host in used:
-        for source in reference.sources:
-            goes_to.setdefault(source, {}).update({host: None} if host else {})
-    for upload in shelf.uploads(reference for reference, _ in used):
-        targets = tuple(goes_to.get(upload.absolute, ()))
-        if targets:
-            yield upload, targets
-
-
-def _without(script: Script, tally: _Tally) -> Iterator[tuple[str, int]]:
-    for source in script.requests.sources:
-        missing = tally.shots - tally.present[source.name]
-        if source.optional and missing:
-            yield source.name, missing
-
-
-def _host_of(provider: str, configuration: Configuration) -> str | None:
-    """Where a provider's requests go; None for one's own machine."""
-    service = configuration.services.get(provider)
-    return urlsplit(service.base_url).hostname if service else None
 
 
 def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:

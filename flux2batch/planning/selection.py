@@ -29,6 +29,11 @@ class Selection:
     limit: int | None
     sample: int | None
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self.test is None and self.limit is None and self.sample is None
+
     @classmethod
     def of(
         cls,

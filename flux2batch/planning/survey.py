@@ -14,6 +14,7 @@ from flux2batch.planning.grid import Point
 from flux2batch.planning.paths import folded
 from flux2batch.planning.rules import never_matched
 from flux2batch.planning.script import too_many
+from flux2batch.planning.totals import Tally
 from flux2batch.reading.job import Job
 from flux2batch.reading.problems import Steps, error
 
@@ -28,20 +29,22 @@ class Survey:
     shots: int
     shared: Mapping[int, tuple[str, ...]]
     skipped: frozenset[int]
+    tally: Tally  # of all shots, equal ones counted each
 
 
 def survey(job: Job, script: Script, findings: Findings, *, max_shots: int) -> Survey:
     """Walk over everything once; twice where something is equal, to say what."""
-    ids, paths, count = _first_walk(job, script, findings, max_shots)
+    tally = Tally()
+    ids, paths, count = _first_walk(job, script, findings, max_shots, tally)
     if count is None:
-        return Survey(shots=0, shared={}, skipped=frozenset())
+        return Survey(shots=0, shared={}, skipped=frozenset(), tally=tally)
     for what, rules in (("exclude", script.exclude), ("override", [rule for _, rule, _ in script.overrides])):
         findings.add(never_matched(rule, script.grid, what, findings) for rule in rules if not rule.matched)
 
     equal_ids, equal_paths = ids.repeated(), paths.repeated()
     if not equal_ids and not equal_paths:
-        return Survey(shots=count, shared={}, skipped=frozenset())
-    return _Confirming(job, script, findings, count).survey(equal_ids, equal_paths)
+        return Survey(shots=count, shared={}, skipped=frozenset(), tally=tally)
+    return _Confirming(job, script, findings, count, tally).survey(equal_ids, equal_paths)
 
 
 def paths_of(draft: Draft, script: Script) -> tuple[str, ...]:
@@ -49,9 +52,11 @@ def paths_of(draft: Draft, script: Script) -> tuple[str, ...]:
     return script.paths.of(draft.path, draft.request)
 
 
-def _first_walk(job: Job, script: Script, findings: Findings, max_shots: int) -> tuple[Digests, Digests, int | None]:
+def _first_walk(
+    job: Job, script: Script, findings: Findings, max_shots: int, tally: Tally
+) -> tuple[Digests, Digests, int | None]:
     ids, paths = Digests(), Digests()
-    walk = Walk(script, findings)
+    walk = Walk(script, findings, let_go=lambda request: tally.add(request, request.shots))
     count = 0
     for draft in walk.drafts():
         count += 1
@@ -77,12 +82,13 @@ def _first_walk(job: Job, script: Script, findings: Findings, max_shots: int) ->
 class _Confirming:
     """The second walk: what seemed equal by eight bytes, looked at in full."""
 
-    def __init__(self, job: Job, script: Script, findings: Findings, count: int) -> None:
+    def __init__(self, job: Job, script: Script, findings: Findings, count: int, tally: Tally) -> None:
         self.job = job
         self.script = script
         self.findings = findings
         self.count = count
-        self.walk = Walk(script, Findings(job.document))
+        self.tally = tally
+        self.walk = Walk(script, Findings(job.document), judged=True)
 
     def survey(self, equal_ids: frozenset[int], equal_paths: frozenset[int]) -> Survey:
         by_id: dict[bytes, list[Draft]] = defaultdict(list)
@@ -102,10 +108,10 @@ class _Confirming:
             self._complain_of_shots(equals)
         self._complain_of_paths(_rivals(by_path, shares))
         if not shares:
-            return Survey(shots=self.count, shared={}, skipped=frozenset())
+            return Survey(shots=self.count, shared={}, skipped=frozenset(), tally=self.tally)
         shared = {group[0].number: tuple(self._paths_behind(group)) for group in equals}
         skipped = frozenset(draft.number for group in equals for draft in group[1:])
-        return Survey(shots=self.count - len(skipped), shared=shared, skipped=skipped)
+        return Survey(shots=self.count - len(skipped), shared=shared, skipped=skipped, tally=self.tally)
 
     def _paths_behind(self, group: Sequence[Draft]) -> Iterator[str]:
         for draft in group[1:]:
