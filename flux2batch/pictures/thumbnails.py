@@ -104,7 +104,8 @@ def _fitted(image: Image.Image, size: int) -> Image.Image:
     if scale >= 1:
         return image
     fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    return image.resize(fitted, Resampling.LANCZOS, reducing_gap=2.0)
+    # LANCZOS takes nearly twice as long and is no better at these sizes.
+    return image.resize(fitted, Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _on_paper(image: Image.Image) -> Image.Image:

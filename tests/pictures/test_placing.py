@@ -457,6 +457,26 @@ def _at_once(work: Callable[[int], object], times: int) -> list[object]:
     return answers
 
 
+def test_f33_a_file_that_appears_at_the_last_moment_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any look and the naming somebody may be quicker. Seen red with `rename` in place of `link`."""
+    for kind in (folders.ByDescriptor, folders.ByPath):
+        for name in ("link", "rename"):
+            step = getattr(kind, name)
+
+            def later(*given: object, step: Callable[..., object] = step) -> object:
+                (tmp_path / "a.png").write_bytes(b"mine")
+                return step(*given)
+
+            monkeypatch.setattr(kind, name, later)
+
+    conflict = gallery(tmp_path).place(FOX, "a.png")
+
+    assert isinstance(conflict, Conflict)
+    assert files(tmp_path) == {"a.png": b"mine"}
+
+
 def test_many_threads_place_into_new_folders_at_once(tmp_path: Path) -> None:
     here = gallery(tmp_path)
 
@@ -467,7 +487,6 @@ def test_many_threads_place_into_new_folders_at_once(tmp_path: Path) -> None:
 
 
 def test_of_many_threads_that_want_one_path_one_gets_it(tmp_path: Path) -> None:
-    """Seen red with a look and a rename in place of the link."""
     here = gallery(tmp_path)
 
     pictures = [painted("png", seed=number) for number in range(12)]
