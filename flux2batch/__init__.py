@@ -9,17 +9,29 @@ if TYPE_CHECKING:
     from flux2batch.client import Client as Client
     from flux2batch.client import Result as Result
     from flux2batch.errors import FluxError as FluxError
+    from flux2batch.library import load as load
+    from flux2batch.library import plan as plan
+    from flux2batch.planning.plan import Plan as Plan
+    from flux2batch.planning.shot import Shot as Shot
+    from flux2batch.providers.contract import Provider as Provider
+    from flux2batch.reading.job import Job as Job
 
 __version__ = "0.1.0"
 
 # Read when they are first used: `import flux2batch` itself costs nothing, and neither does asking for the version.
 _HOMES = {
     "Client": "flux2batch.client",
-    "Result": "flux2batch.client",
     "FluxError": "flux2batch.errors",
+    "Job": "flux2batch.reading.job",
+    "Plan": "flux2batch.planning.plan",
+    "Provider": "flux2batch.providers.contract",
+    "Result": "flux2batch.client",
+    "Shot": "flux2batch.planning.shot",
+    "load": "flux2batch.library",
+    "plan": "flux2batch.library",
 }
 
-__all__ = ["Client", "FluxError", "Result", "__version__"]
+__all__ = ["Client", "FluxError", "Job", "Plan", "Provider", "Result", "Shot", "__version__", "load", "plan"]
 
 
 def __getattr__(name: str) -> Any:

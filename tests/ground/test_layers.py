@@ -65,7 +65,7 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer(rooms=("engine",), foreign=("tenacity",), never=()),
     Layer(
-        rooms=("commands", "cli", "client", "running", "__main__", "crash_report"),
+        rooms=("commands", "cli", "client", "library", "running", "__main__", "crash_report"),
         foreign=("click", "platformdirs", "wcwidth", "PIL", "requests", "tenacity"),
         never=(),
     ),
