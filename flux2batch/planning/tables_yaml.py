@@ -40,12 +40,12 @@ class Entries:
 def read_picks(file: DataFile) -> FileRows | None:
     """What was picked in a sheet: a row for each picture, the coordinates as columns beside the entry's own keys.
 
-    What was rejected is no pick and has no row.
+    What was rejected, or only rated, is no pick and has no row.
     """
     entries = pick_entries(file)
     if entries is None:
         return None
-    kept = [(line, entry) for line, entry in entries.numbered if not _is_rejected(entry)]
+    kept = [(line, entry) for line, entry in entries.numbered if is_pick(entry)]
     whole = rows_of(file, kept)
     return None if whole is None else _spread(whole, entries.run)
 
@@ -73,8 +73,9 @@ def pick_entries(file: DataFile) -> Entries | None:
     return Entries(run=run if isinstance(run, str) else None, numbered=_numbered(document, entries, steps))
 
 
-def _is_rejected(entry: Any) -> bool:
-    return isinstance(entry, Mapping) and entry.get("rejected") is True
+def is_pick(entry: Any) -> bool:
+    """Whether an entry says that its picture is wanted, which it does unless it says otherwise."""
+    return not isinstance(entry, Mapping) or (entry.get("rejected") is not True and entry.get("picked") is not False)
 
 
 def _spread(picks: FileRows, run: str | None) -> FileRows:
@@ -90,6 +91,8 @@ def _spread(picks: FileRows, run: str | None) -> FileRows:
             if isinstance(coordinates, Mapping)
             else {}
         )
+        own.pop("picked", None)
+        own.pop("rejected", None)
         cells |= own
         if run is not None:
             cells.setdefault("run", run)  # where its picture lies: runs/{{ pick.run }}/{{ pick.path }}

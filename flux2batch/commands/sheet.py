@@ -1,0 +1,111 @@
+"""`flux2batch sheet`: the contact sheet of a run directory, or of several side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flux2batch.commands.command import as_command
+from flux2batch.commands.console import Console, counted, this_console
+from flux2batch.errors import UsageError
+
+if TYPE_CHECKING:
+    from flux2batch.running.sheets import WrittenSheet
+
+
+@as_command(
+    "sheet",
+    summary="Write the contact sheet of a run, or of several.",
+    examples=[
+        ("flux2batch sheet --open", "Look at the newest run"),
+        ("flux2batch sheet runs/draft runs/final", "Two runs side by side"),
+        ("flux2batch sheet job.yaml --single-file -o study.html", "One file to send around"),
+        ('flux2batch sheet job.yaml --only "guidance >= 3" --zip study.zip', "A part of it, with the originals"),
+    ],
+)
+@click.argument("directories", metavar="[DIR]…", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--single-file", is_flag=True, help="One HTML with the thumbnails inside.")
+@click.option(
+    "--zip",
+    "zipped",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Pack the sheet with the original pictures.",
+)
+@click.option("--earlier", is_flag=True, help="Also the pictures that made way for others.")
+@click.option("--only", metavar="EXPR", help='The shots for which this is true: "guidance >= 3".')
+@click.option(
+    "--picks",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The shots picked in a sheet, with their ratings.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write the page there."
+)
+@click.option("--open", "opens", is_flag=True, help="Show it in the browser.")
+def command(
+    directories: tuple[Path, ...],
+    single_file: bool,
+    zipped: Path | None,
+    earlier: bool,
+    only: str | None,
+    picks: Path | None,
+    output: Path | None,
+    opens: bool,
+) -> None:
+    """Write the contact sheet again from the journal and the pictures; nothing is sent.
+
+    DIR may be a job file, meaning its run directory, or be left out, meaning the newest under runs/. With several
+    the run becomes an axis, and the page goes into the folder that they share.
+    """
+    if zipped is not None and (single_file or output is not None or opens):
+        raise click.UsageError("--zip packs the whole sheet: it goes without --single-file, -o and --open")
+
+    from flux2batch.commands.run_directories import run_directories
+    from flux2batch.planning.picks import read_picks
+    from flux2batch.running.sheet_drawing import Selected
+    from flux2batch.running.sheets import SEVERAL, default_target, write_sheet, write_single_file, write_zip
+
+    console = this_console()
+    roots = run_directories(directories)
+    selected = Selected(earlier=earlier, only=only, picks=None if picks is None else read_picks(picks))
+    if zipped is not None:
+        written = write_zip(roots, target=zipped, selected=selected)
+    elif single_file:
+        alone = roots[0] / f"{roots[0].resolve().name}.html" if len(roots) == 1 else default_target(roots)
+        written = write_single_file(roots, target=output or alone.with_name(alone.name or SEVERAL), selected=selected)
+    else:
+        written = write_sheet(roots, target=output, selected=selected)
+    _tell(console, written, packed=zipped is not None, single=single_file)
+    if opens:
+        _open(written.path)
+
+
+def _tell(console: Console, written: WrittenSheet, *, packed: bool, single: bool) -> None:
+    console.print(str(written.path))
+    beside = f" and {_size(written.thumbnail_bytes)} of thumbnails beside it" if written.thumbnail_bytes else ""
+    waiting = written.cells - written.pictures
+    others = f" ({written.cells:,} cells, {waiting:,} without a picture)" if waiting else ""
+    console.say(f"{counted(written.pictures, 'picture')}{others}, {_size(written.size_bytes)}{beside}")
+    if packed:
+        console.say("The originals and the thumbnails are packed with it.")
+    if single and written.small_only:
+        console.say("It holds the small thumbnails alone: with the large ones it would be too heavy for a browser.")
+    if written.earlier_hidden:
+        console.say(f"{counted(written.earlier_hidden, 'picture')} of earlier plans not shown: --earlier shows them.")
+    for remark in written.remarks:
+        console.say(remark)
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e6:,.1f} MB" if number >= 100_000 else f"{max(1, round(number / 1000))} kB"
+
+
+def _open(path: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(path.resolve().as_uri()):
+        raise UsageError(f"No browser was found to open {path} with.")
