@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -171,4 +172,6 @@ def _from_file(path: str, steps: Steps, document: Document, folder: JobFolder) -
         return None, error("FB302", f"'{path}' is not UTF-8 text", where=where, steps=steps, help="save it as UTF-8")
     # An editor's last line ends; a prompt does not.
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
-    return Source(text=text, steps=steps, file=path, document=document), None
+    beside = posixpath.dirname(document.name.replace("\\", "/"))
+    shown = posixpath.normpath(posixpath.join(beside, path))
+    return Source(text=text, steps=steps, file=shown, document=document), None

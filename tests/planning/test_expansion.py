@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from planned import by_point, ids, plan_data, plan_text, points, problems_of
 
 from flux2batch.errors import InvalidInput
+from flux2batch.planning.configuration import load_configuration
+from flux2batch.planning.plan import plan_job
 from flux2batch.planning.spread import spread
+from flux2batch.reading.load import load_job
 
 SPECS = Path(__file__).parents[2] / "specs"
 BOAT = 'prompt: "a {{ c }} boat, {{ d }}"\n'
@@ -483,3 +486,25 @@ def _picture(path: Path, side: int, *, colour: str = "white") -> None:
     from PIL import Image
 
     Image.new("RGB", (side, side), colour).save(path)
+
+
+def test_a_campaign_gives_every_product_its_own_seed_picture_and_words() -> None:
+    file = SPECS / "campaign" / "job.yaml"
+    job, problems = load_job(file)
+    assert job, problems
+
+    shots = list(plan_job(job, configuration=load_configuration(environ={})))
+
+    seen = {
+        (shot.coordinates["product"].id, shot.params["seed"], shot.references[0].source, len(shot.references))
+        for shot in shots
+    }
+    assert len(shots) == 24
+    assert {(product, picture, count) for product, _, picture, count in seen} == {
+        ("mug-01", "refs/mug.png", 2),
+        ("tote-02", "refs/tote.png", 3),
+        ("cap-03", "refs/cap.png", 2),
+    }
+    assert len({seed for _, seed, _, _ in seen}) == len(seen) == 3
+    assert all(("Langsame Morgen" in s.prompt) == (s.paths[0].startswith("de/mug-01")) for s in shots)
+    assert {(s.trim.width, s.trim.height) for s in shots if s.trim} == {(1080, 1350), (1080, 1920), (1200, 628)}
