@@ -79,9 +79,9 @@ const copy = (() => {
   }
 
   function expression(shot) {
-    const named = data.axes.filter((axis) => !["run", "version", "frame"].includes(axis.name) && data.positionOf(shot, axis.name) >= 0);
+    const named = data.axes.filter((axis) => !["run", "version", "frame"].includes(axis.kind) && data.positionOf(shot, axis.name) >= 0);
     if (!named.length || named.some((axis) => !bare.test(axis.name))) return `index == ${shot.index}`;
-    return named.map((axis) => (axis.name === "repeat" ? `repeat == ${Number(data.valueId(shot, "repeat")) || 1}` : `${axis.name}.id == ${template(String(data.valueId(shot, axis.name)))}`)).join(" and ");
+    return named.map((axis) => (axis.kind === "repeat" ? `repeat == ${Number(data.valueId(shot, axis.name)) || 1}` : `${axis.name}.id == ${template(String(data.valueId(shot, axis.name)))}`)).join(" and ");
   }
 
   const template = (value) => `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;

@@ -1,10 +1,8 @@
 // What the page shows: the shots, their axes and texts, as they were written into the page.
 const data = (() => {
   const raw = JSON.parse(document.getElementById("sheet-data").textContent);
-  const axes = raw.axes.map((axis, position) => ({ ...axis, title: axis.title || axis.name, position }));
+  const axes = raw.axes.map((axis, position) => ({ ...axis, title: axis.title || axis.name, kind: axis.kind || "job", position }));
   const byName = new Map(axes.map((axis) => [axis.name, axis]));
-  const shots = readShots();
-  const byKey = new Map(shots.map((shot) => [shot.key, shot]));
 
   function readShots() {
     const names = raw.columns;
@@ -39,7 +37,7 @@ const data = (() => {
   // One picture may stand in several cells, and one shot has several pictures: the frame, the run and the version tell
   // them apart, and a number where nothing else does.
   function keyOf(shot, taken) {
-    const parts = ["frame", "run", "version"].map((name) => valueId(shot, name)).filter((id) => id !== null);
+    const parts = ["frame", "run", "version"].map((kind) => valueOfKind(shot, kind)).filter((id) => id !== null);
     const key = [shot.id, ...parts].join("/");
     const before = taken.get(key) || 0;
     taken.set(key, before + 1);
@@ -47,6 +45,9 @@ const data = (() => {
   }
 
   const axis = (name) => byName.get(name) || null;
+  // The axes that are not the job's own: run, version, repeat, frame. A job may have given its own axis such a name.
+  const ofKind = (kind) => axes.find((axis) => axis.kind === kind) || null;
+  const valueOfKind = (shot, kind) => (ofKind(kind) ? valueId(shot, ofKind(kind).name) : null);
   const positionOf = (shot, name) => (byName.has(name) ? (shot.c[byName.get(name).position] ?? -1) : -1);
 
   function valueOf(shot, name) {
@@ -106,7 +107,10 @@ const data = (() => {
   // In a single file the originals are elsewhere, so the large thumbnail is the best there is.
   const original = (shot) => (shot.file && !inline ? address(shot.file) : null);
   const hasPicture = (shot) => Boolean(shot.thumb || original(shot)) && shot.state !== "missing";
-  const runOf = (shot) => raw.runs[Math.max(0, positionOf(shot, "run"))] || raw.runs[0] || { name: raw.title, path: ".", command: "flux2batch run" };
+  const runOf = (shot) => raw.runs[ofKind("run") ? Math.max(0, shot.c[ofKind("run").position]) : 0] || raw.runs[0] || { name: raw.title, path: ".", command: "flux2batch run" };
 
-  return { raw, axes, axis, shots, byKey, positionOf, valueOf, valueId, labelAt, labelOf, coordinates, nameOf, address, thumb, referenceThumb, original, hasPicture, runOf };
+  const shots = readShots();
+  const byKey = new Map(shots.map((shot) => [shot.key, shot]));
+
+  return { raw, axes, axis, ofKind, valueOfKind, shots, byKey, positionOf, valueOf, valueId, labelAt, labelOf, coordinates, nameOf, address, thumb, referenceThumb, original, hasPicture, runOf };
 })();

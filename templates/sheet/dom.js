@@ -88,6 +88,7 @@ const dom = (() => {
   // Say it to people who listen, and show it for a moment to people who look.
   function say(text) {
     const line = document.getElementById("said");
+    (document.querySelector("dialog[open]:last-of-type") || document.body).append(line); // behind an open dialog nobody would see it
     line.textContent = text;
     line.classList.add("shown");
     clearTimeout(say.timer);

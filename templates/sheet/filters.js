@@ -55,7 +55,7 @@ const filters = (() => {
 
   // Runs or versions side by side, or else what stands in one row: shown where it is not all the same picture.
   function differing(view) {
-    const along = ["run", "version", view.x].map((name) => name && data.axis(name)).find(Boolean);
+    const along = data.ofKind("run") || data.ofKind("version") || data.axis(view.x);
     const faces = new Map();
     const groupOf = (shot) => (along ? shot.c.filter((_, i) => i !== along.position).join(",") : "");
     for (const shot of data.shots) {

@@ -32,7 +32,7 @@ const grid = (() => {
     const columnList = [...columns.values()].sort(byPoint);
     const rowList = [...rows.values()].sort(byPoint);
     const rowHead = view.y ? headWidth(view.y, room) : 12;
-    const size = view.size || fitting(columnList, room, rowHead);
+    const size = view.size || fitting(columnList, rowList, room, rowHead);
     return { ...placed(columnList, rowList, { view, size, rowHead, outer, room }), heads: headsOf(columnList, across), across, down, size };
   }
 
@@ -49,10 +49,13 @@ const grid = (() => {
     return Math.round(Math.min(room.width < 640 ? 76 : 168, Math.max(56, longest * 7.4 + 22)));
   }
 
-  function fitting(columns, room, rowHead) {
+  // As wide as the window, but no row so high that it stands alone in it.
+  function fitting(columns, rows, room, rowHead) {
     const shares = columns.reduce((sum, column) => sum + column.wide, 0) || 1;
     const free = room.width - rowHead - gap * (columns.length + 1);
-    return Math.floor(Math.min(room.width > 1800 ? 560 : 440, Math.max(112, free / shares)));
+    const highest = rows.reduce((most, row) => Math.max(most, row.high), 0) || 1;
+    const most = Math.min(room.width > 1800 ? 560 : 440, (room.height * 0.62) / highest);
+    return Math.floor(Math.max(112, Math.min(most, free / shares)));
   }
 
   function placed(columnList, rowList, { view, size, rowHead, outer }) {

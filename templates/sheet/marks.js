@@ -4,7 +4,6 @@ const marks = (() => {
   const heard = [];
   let kept = new Map();
   let isKept = true;
-  load();
 
   function load() {
     const saved = store.read("marks");
@@ -14,15 +13,14 @@ const marks = (() => {
   // What the sheet brought along from a picks.yaml, until the browser has something newer.
   function given() {
     const entries = [];
-    for (const entry of data.raw.picks || []) {
-      const shot = data.shots.find((each) => isSame(each, entry));
-      if (shot) entries.push([shot.key, markOf(entry)]);
+    for (const [row, rating, note, picked, rejected] of data.raw.picks || []) {
+      if (data.shots[row]) entries.push([data.shots[row].key, markOf({ rating, note, picked, rejected })]);
     }
     return entries;
   }
 
   function isSame(shot, entry) {
-    const frame = data.valueId(shot, "frame");
+    const frame = data.valueOfKind(shot, "frame");
     const same = shot.id === entry.id && (frame === null || entry.frame === undefined || String(entry.frame) === frame);
     return same && (entry.run === undefined || data.runOf(shot).name === entry.run);
   }
@@ -85,6 +83,7 @@ const marks = (() => {
     return [mark.pick === 1 ? "picked" : mark.pick === -1 ? "rejected" : "", mark.stars ? words.count(mark.stars, "star") : "", mark.note ? "has a note" : ""].filter(Boolean).join(", ");
   }
 
+  load();
   store.whenWritten("marks", () => {
     load();
     heard.forEach((act) => act(data.shots));

@@ -15,28 +15,36 @@ const picksFile = (() => {
   function write() {
     const severalRuns = data.raw.runs.length > 1;
     const lines = ["# The pictures chosen in the contact sheet.", "picks: 1", `run: ${scalar(data.raw.runs[0]?.name || data.raw.title)}`];
-    const chosen = marks.marked().sort((a, b) => data.positionOf(a, "run") - data.positionOf(b, "run") || a.index - b.index || a.order - b.order);
+    const chosen = marks.marked().sort((a, b) => runRank(a) - runRank(b) || a.index - b.index || a.order - b.order);
     lines.push(chosen.length ? "shots:" : "shots: []");
     for (const shot of chosen) lines.push(...entry(shot, severalRuns));
     return `${lines.join("\n")}\n`;
   }
 
+  const runRank = (shot) => (data.ofKind("run") ? data.positionOf(shot, data.ofKind("run").name) : 0);
+
   function entry(shot, severalRuns) {
     const mark = marks.of(shot);
     const coordinates = data.axes
-      .filter((axis) => !outside.has(axis.name) && data.positionOf(shot, axis.name) >= 0)
+      .filter((axis) => !outside.has(axis.kind) && data.positionOf(shot, axis.name) >= 0)
       .map((axis) => `${scalar(axis.name)}: ${scalar(String(data.valueId(shot, axis.name)))}`);
-    const frame = data.valueId(shot, "frame");
+    const frame = data.valueOfKind(shot, "frame");
     return [
       `  - id: ${/^[0-9a-f]*[a-f][0-9a-f]*$/.test(shot.id) && !/^[0-9]+e[0-9]+$/.test(shot.id) ? shot.id : JSON.stringify(shot.id)}`,
       severalRuns ? `    run: ${scalar(data.runOf(shot).name)}` : null,
-      shot.file ? `    path: ${scalar(shot.file)}` : null,
+      shot.file ? `    path: ${scalar(withinRun(shot))}` : null,
       `    coordinates: {${coordinates.join(", ")}}`,
       frame === null ? null : `    frame: ${/^[0-9]+$/.test(frame) ? frame : scalar(frame)}`,
       mark.stars ? `    rating: ${mark.stars}` : null,
       mark.note ? `    note: ${scalar(mark.note)}` : null,
       mark.pick === -1 ? "    rejected: true" : mark.pick === 0 ? "    picked: false" : null,
     ].filter(Boolean);
+  }
+
+  // With several runs a picture is named from the page, and belongs to its run directory.
+  function withinRun(shot) {
+    const folder = `${data.runOf(shot).path}/`;
+    return shot.file.startsWith(folder) ? shot.file.slice(folder.length) : shot.file;
   }
 
   // Reads what `write` writes (and the same with other blanks or order of keys); throws with a sentence otherwise.

@@ -146,6 +146,7 @@ const stage = (() => {
         const last = plan.columns[span.to];
         const element = dom.make("div", { className: "column", role: "columnheader", "aria-colindex": span.from + 2, "aria-colspan": span.to - span.from + 1, title: `${data.axis(head.name).title} ${span.label}: ${words.count(span.count, "shot")}` }, dom.make("span", { className: "label" }, dom.foreign(span.label), dom.make("span", { className: "count" }, String(span.count))));
         element.style.left = `${first.left}px`;
+      element.firstChild.style.insetInlineStart = `${plan.rowHead + grid.gap}px`; // so that it stays in sight of a wide span
         element.style.width = `${last.left + last.width - first.left}px`;
         row.append(element);
       }

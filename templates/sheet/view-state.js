@@ -1,6 +1,5 @@
 // What is shown and how, kept in the address after "#", so that a link or a reload brings the same view back.
 const viewState = (() => {
-  const places = ["x", "y", "rows", "cols"];
   const captionNames = ["coordinates", "prompt", "seed", "cost", "time"];
   const heard = [];
   const first = firstView();
@@ -38,9 +37,10 @@ const viewState = (() => {
   function placeTheRest(made, cycle) {
     const placed = new Set([made.x, made.y, ...made.rows, ...made.cols, cycle].filter(Boolean));
     const free = data.axes.filter((axis) => !placed.has(axis.name) && axis.values.length > 1);
-    const stepped = free.filter((axis) => ["seed", "repeat", "frame", "version"].includes(axis.name));
+    const stepped = free.filter((axis) => axis.name === "seed" || ["repeat", "frame", "version"].includes(axis.kind));
     const spread = free.filter((axis) => !stepped.includes(axis) && !axes.tied.has(axis.name)).map((axis) => axis.name);
-    if (spread.includes("run") && !made.cols.length && made.x) made.cols = spread.splice(spread.indexOf("run"), 1);
+    const run = data.ofKind("run")?.name;
+    if (spread.includes(run) && !made.cols.length && made.x) made.cols = spread.splice(spread.indexOf(run), 1);
     if (!made.x && spread.length) made.x = spread.pop();
     if (!made.y && spread.length) made.y = spread.pop();
     const seeds = stepped.map((axis) => axis.name).filter((name) => !axes.tied.has(name));
@@ -164,7 +164,6 @@ const viewState = (() => {
     return asked.toString();
   }
 
-  // Some keys open a layer over the sheet; the browser's Back closes it again.
   function change(part, { layer = false } = {}) {
     view = { ...view, ...part };
     const address = `#${written(view)}`;
@@ -180,17 +179,34 @@ const viewState = (() => {
   const whenChanged = (act) => heard.push(act);
   const reset = () => change({ ...first, open: null });
 
+  // A layer (a picture opened large, a comparison) lies on the sheet; the browser's Back takes it away too.
+  let isLeaving = false;
+  function leave(part) {
+    change(part);
+    if (!window.history.state?.layer) return;
+    isLeaving = true;
+    window.history.back();
+  }
+
   window.addEventListener("popstate", () => {
+    if (isLeaving) {
+      isLeaving = false;
+      change({});
+      return;
+    }
     const next = read();
-    if (written(next) === written(view)) return;
-    view = next;
-    tell();
+    if (view.comparing && !next.comparing) change({ comparing: "" });
+    else if (view.open && !next.open) change({ open: null });
+    else if (written(next) !== written(view)) {
+      view = next;
+      tell();
+    }
   });
 
   return {
     get now() {
       return view;
     },
-    first, places, captionNames, change, place, placeOf, swap, stepped, standsAt, whenChanged, reset, tell,
+    first, captionNames, change, leave, place, placeOf, swap, stepped, standsAt, whenChanged, reset, tell,
   };
 })();
