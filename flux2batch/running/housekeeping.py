@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from flux2batch.durable import sync_folder
 from flux2batch.engine.events import Event, Missed, Moved, Saved, Withdrawn
 from flux2batch.engine.journal import Journal, Standing
 from flux2batch.engine.lifecycle import Life, Phase
-from flux2batch.engine.reconciling import Move, Reconciliation, to_earlier
+from flux2batch.engine.reconciling import Move, Reconciliation, earlier_path, to_earlier
 from flux2batch.errors import Refused
 from flux2batch.pictures.placing import Conflict, Gallery, Unusable
 from flux2batch.planning.shot import ShotId
@@ -20,24 +20,42 @@ from flux2batch.planning.shot import ShotId
 Fact = tuple[ShotId | None, Event]
 
 
+Record = Callable[[Sequence[Fact]], None]
+"""Makes facts durable: each as soon as it is one, so that a crash in the middle leaves no picture unaccounted for."""
+
+
 def put_in_order(
-    gallery: Gallery, journal: Journal, standing: Standing, reconciled: Reconciliation, root: Path
-) -> list[Fact]:
-    """Sweep, move, take back, note; the facts are for the journal."""
+    gallery: Gallery, journal: Journal, standing: Standing, reconciled: Reconciliation, root: Path, record: Record
+) -> None:
+    """Sweep, take back, move, note what is missing."""
     gallery.sweep()
-    facts: list[Fact] = [(shot, Withdrawn()) for shot in reconciled.withdrawn]
-    for move in reconciled.moves:
+    record([(shot, Withdrawn()) for shot in reconciled.withdrawn])
+    for move in _in_steps(reconciled.moves):
         fact = _make(gallery, move, journal.life(move.shot))
-        facts += [(move.shot, fact)] if fact else []
+        record([(move.shot, fact)] if fact else [])
     for shot, one in standing.ended.items():
-        gone = [path for path in one.paths if one.phase is Phase.DONE and not (root / path).is_file()]
-        known = journal.life(shot).missing if gone else ()
-        facts += [(shot, Missed(path=path)) for path in gone if path not in known and not _is_moved(path, facts)]
-    return facts
+        if one.phase is Phase.DONE and any(not (root / path).is_file() for path in one.paths):
+            record([(shot, Missed(path=path)) for path in _gone(journal.life(shot), root)])
 
 
-def _is_moved(path: str, facts: list[Fact]) -> bool:
-    return any(isinstance(event, Moved) and all(saved.path != path for saved in event.saved) for _, event in facts)
+def _in_steps(moves: Sequence[Move]) -> Iterator[Move]:
+    """The moves in an order in which no picture stands in another's way: those that do step aside first."""
+    leaving = {path: move for move in moves for path in move.old}
+    aside: dict[ShotId, Move] = {}
+    for move in moves:
+        for path in move.new:
+            other = leaving.get(path)
+            if other is not None and other.shot != move.shot and other.shot not in aside:
+                aside[other.shot] = to_earlier(other.shot, other.old)
+    yield from aside.values()
+    for move in moves:
+        yield replace(move, old=aside[move.shot].new) if move.shot in aside else move
+
+
+def _gone(life: Life, root: Path) -> list[str]:
+    """Paths of its pictures where nothing is any more, and that were not noted before."""
+    paths = [path for saved in life.saved for path in (saved.path, *saved.copies)]
+    return [path for path in paths if path not in life.missing and not (root / path).is_file()]
 
 
 def _make(gallery: Gallery, move: Move, life: Life) -> Moved | None:
@@ -46,7 +64,11 @@ def _make(gallery: Gallery, move: Move, life: Life) -> Moved | None:
     for number, (old, new) in enumerate(zip(move.old, move.new, strict=True)):
         if old == new:
             continue
-        came = gallery.move(old, new, sha256=life.saved[number % frames].sha256)
+        sha256 = life.saved[number % frames].sha256
+        came = gallery.move(old, new, sha256=sha256)
+        if isinstance(came, Unusable):
+            # A crash may have left it where it had stepped aside to.
+            came = gallery.move(earlier_path(old, move.shot), new, sha256=sha256)
         if isinstance(came, Unusable):
             return None
         if isinstance(came, Conflict):

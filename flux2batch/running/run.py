@@ -136,7 +136,7 @@ class Run:
         providers = self._services.providers
         self._append([(None, self._began(run_id))])
         gallery = Gallery(self.root, known=_nothing_known)
-        self._append(put_in_order(gallery, journal, self._standing, self._reconciled, self.root))
+        put_in_order(gallery, journal, self._standing, self._reconciled, self.root, self._append)
         self._directory.originals.mkdir(parents=True, exist_ok=True)
         originals = Gallery(self._directory.originals, known=_nothing_known)
         self._adopt(gallery, originals)

@@ -1,0 +1,291 @@
+"""Running a job: bought once, never lost, never a surprise. The emulator's books are the judge."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from trial import BOATS, Trial
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    return Trial(tmp_path)
+
+
+def test_a_run_leaves_pictures_ledger_plan_and_a_summary(trial: Trial) -> None:
+    said = trial.run()
+
+    assert "4 shots done" in said
+    assert sorted(trial.pictures()) == ["blue-1.png", "blue-2.png", "red-1.png", "red-2.png"]
+    assert trial.tasks == 4
+    rows = list(csv.DictReader(io.StringIO((trial.root / "ledger.csv").read_text(encoding="utf-8"))))
+    assert [row["status"] for row in rows] == ["done"] * 4
+    assert len((trial.root / "plan.jsonl").read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_run_again_says_that_there_is_nothing_to_do_and_sends_nothing(trial: Trial) -> None:
+    trial.run()
+    before, tasks = trial.pictures(), trial.tasks
+    times = {path: path.stat().st_mtime_ns for path in trial.root.glob("*.png")}
+
+    said = trial.run()
+
+    assert "Nothing to do: 4 of 4 are there." in said
+    assert (trial.pictures(), trial.tasks) == (before, tasks)
+    assert {path: path.stat().st_mtime_ns for path in trial.root.glob("*.png")} == times
+
+
+def test_a_grown_sweep_pays_for_its_new_shots_alone(trial: Trial) -> None:
+    trial.run()
+    before = trial.pictures()
+
+    trial.change("[blue, red]", "[blue, red, green]")
+    trial.run()
+
+    assert trial.tasks == 6
+    assert before.items() <= trial.pictures().items()
+
+
+def test_an_edited_prompt_keeps_the_old_pictures_and_going_back_brings_them_back_for_nothing(trial: Trial) -> None:
+    trial.run()
+    before = trial.pictures()
+
+    trial.change("paper boat", "tin boat")
+    trial.run()
+    edited = trial.pictures()
+    assert trial.tasks == 8
+    assert {edited[path] for path in edited if path.startswith("earlier/")} == set(before.values())
+
+    trial.change("tin boat", "paper boat")
+    trial.run()
+
+    assert trial.tasks == 8
+    assert before.items() <= trial.pictures().items()
+
+
+def test_a_changed_path_moves_files_and_costs_nothing(trial: Trial) -> None:
+    trial.run()
+    before = trial.pictures()
+
+    trial.write(trial.job + 'output: {path: "{{ colour }}/{{ seed }}"}\n')
+    said = trial.run()
+
+    assert "4 pictures will move" in said
+    assert trial.tasks == 4
+    assert set(trial.pictures().values()) == set(before.values())
+    assert sorted(trial.pictures()) == ["blue/1.png", "blue/2.png", "red/1.png", "red/2.png"]
+
+
+def test_swapped_paths_are_swapped(trial: Trial) -> None:
+    trial.run()
+    before = trial.pictures()
+
+    trial.write(trial.job + "output: {path: \"{{ 'red' if colour == 'blue' else 'blue' }}-{{ seed }}\"}\n")
+    trial.run()
+
+    after = trial.pictures()
+    assert trial.tasks == 4
+    assert (after["red-1.png"], after["blue-1.png"]) == (before["blue-1.png"], before["red-1.png"])
+
+
+def test_a_picture_deleted_by_hand_is_reported_and_not_bought_again(trial: Trial) -> None:
+    trial.run()
+    (trial.root / "red-1.png").unlink()
+
+    said = trial.run()
+
+    assert "1 picture deleted by hand" in said
+    assert trial.tasks == 4
+
+
+def test_a_foreign_file_is_never_overwritten(trial: Trial) -> None:
+    trial.root.mkdir(parents=True)
+    (trial.root / "red-1.png").write_bytes(b"mine")
+
+    said = trial.run(expect=7)
+
+    assert (trial.root / "red-1.png").read_bytes() == b"mine"
+    assert "red-1.png" in said
+    (trial.root / "red-1.png").unlink()
+    trial.run()
+    assert trial.tasks == 4
+    assert len(trial.pictures()) == 4
+
+
+def test_exact_leaves_a_file_of_exactly_that_size_and_keeps_the_original(trial: Trial) -> None:
+    trial.change("size: 256x256", "size: {exact: 250x310}")
+    trial.run()
+
+    with Image.open(trial.root / "blue-1.png") as picture:
+        assert picture.size == (250, 310)
+    with Image.open(trial.root / ".flux2batch" / "originals" / "blue-1.png") as original:
+        assert original.size[0] % 16 == original.size[1] % 16 == 0
+
+
+def test_a_plan_dearer_than_its_budget_is_refused_and_nothing_is_sent(trial: Trial) -> None:
+    trial.write(trial.job + "budget: {max_usd: 0.07}\n")
+
+    said = trial.run(expect=4)
+
+    assert "2 of them fit" in said
+    assert trial.tasks == 0
+
+
+def test_up_to_the_budget_pays_for_exactly_what_fits_and_a_raised_one_for_the_rest(trial: Trial) -> None:
+    trial.write(trial.job + "budget: {max_usd: 0.07}\n")
+    said = trial.run("--up-to-budget", expect=4)
+    assert trial.tasks == 2
+    assert "Stopped at the job's budget" in said
+
+    trial.change("0.07", "0.13")
+    trial.run("--up-to-budget")
+    assert trial.tasks == 4
+
+
+def test_max_usd_bounds_this_call_alone(trial: Trial) -> None:
+    trial.run("--max-usd", "0.05", "--up-to-budget", expect=4)
+    assert trial.tasks == 1
+    trial.run("--max-usd", "0.10")
+    assert trial.tasks == 4
+
+
+def test_json_events_end_with_the_counts(trial: Trial) -> None:
+    events = trial.events()
+
+    last = events[-1]
+    assert last["event"] == "finished"
+    assert (last["done"], last["frames"], last["exit"]) == (4, 4, 0)
+    assert last["cost_usd"] == {"charged": 0.12, "at_risk": 0.0}
+    assert sum(event["event"] == "saved" for event in events) == 4
+
+
+def test_moderation_is_an_outcome_with_its_reason(trial: Trial) -> None:
+    trial.change("a paper boat", "a paper boat [emulate content-moderated]")
+
+    said = trial.run(expect=1)
+    again = trial.run(expect=1)
+
+    assert "4 moderated" in said
+    assert trial.tasks == 4, again
+    trial.run("--moderated-ok")
+
+
+def test_a_lost_answer_is_held_and_never_sent_again(trial: Trial) -> None:
+    trial.change("a paper boat", "a paper boat [emulate drop-after-accept]")
+
+    said = trial.run(expect=5)
+    trial.run(expect=5)
+
+    assert "may have been paid for" in said
+    assert trial.tasks == 4
+    assert {row[0] for row in trial.ask_journal("SELECT kind FROM events WHERE shot IS NOT NULL")} == {
+        "Intended",
+        "SendBegan",
+        "Unanswered",
+    }
+
+
+def test_a_lost_answer_is_sent_again_where_the_user_says_so(trial: Trial) -> None:
+    trial.change("a paper boat", "a paper boat [emulate drop-after-accept@1]")
+
+    trial.run("--on-unknown", "resubmit:1")
+
+    assert len(trial.pictures()) == 4
+    assert trial.tasks == 8
+
+
+def test_throttling_is_waited_out(trial: Trial) -> None:
+    trial.change("a paper boat", "a paper boat [emulate 429@1]")
+
+    trial.run()
+
+    assert trial.tasks == 4
+
+
+def test_a_second_process_is_told_who_drives(trial: Trial) -> None:
+    trial.change("seed: 1..2", "seed: 1..30")
+    first = trial.start("-q")
+    while not (trial.root / ".flux2batch" / "driver.json").exists():
+        time.sleep(0.02)
+    said = trial.run(expect=7)
+    first.communicate(timeout=60)
+
+    assert f"driven by process {first.pid}" in said
+    assert first.returncode == 0
+    assert trial.tasks == 60
+
+
+def test_another_job_of_the_same_name_is_refused(trial: Trial) -> None:
+    trial.run()
+    other = trial.folder / "other.yaml"
+    other.write_text(BOATS.replace("paper", "tin"), encoding="utf-8")
+    process = trial.start()
+    process.communicate(timeout=60)
+
+    import subprocess
+    import sys
+
+    refused = subprocess.run(
+        [sys.executable, "-m", "flux2batch", "run", str(other), "--emulate"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert refused.returncode == 4
+    assert "job.yaml" in refused.stderr
+    assert "other.yaml" in refused.stderr
+    assert trial.tasks == 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_random_moments_and_started_again_each_shot_is_paid_once(trial: Trial, seed: int) -> None:
+    trial.change("seed: 1..2", "seed: 1..12")
+    chance = random.Random(seed)
+    for _ in range(5):
+        process = trial.start("-q", "--set", "run.concurrency=4")
+        time.sleep(0.6 + chance.random() * 1.6)
+        process.kill()
+        process.communicate(timeout=60)
+
+    process = trial.start("--json")
+    out, said = process.communicate(timeout=120)
+    last = json.loads(out.splitlines()[-1])
+
+    assert process.returncode in (0, 5), said
+    assert last["done"] + last["unknown"] == 24
+    paid = trial.ask_books("SELECT COUNT(*), COUNT(DISTINCT request_sha256) FROM tasks")
+    assert paid[0][0] == paid[0][1], "a shot was paid for twice"
+    for path in trial.root.glob("*.png"):
+        with Image.open(path) as picture:
+            picture.load()
+    assert not list(trial.root.rglob("*.part"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_what_is_in_flight_finish_and_leaves_no_doubt(trial: Trial, number: signal.Signals) -> None:
+    trial.change("seed: 1..2", "seed: 1..30")
+    process = trial.start("--json", "--set", "run.concurrency=4")
+    assert process.stdout is not None
+    seen = [json.loads(process.stdout.readline()) for _ in range(20)]
+    process.send_signal(number)
+    out, said = process.communicate(timeout=60)
+    last = json.loads(out.splitlines()[-1])
+
+    assert process.returncode in (128 + number, -number), said
+    assert seen
+    assert 0 < last["done"] < 60
+    assert (last["unknown"], last["in_flight"], last["stalled"]) == (0, 0, 0)
+    assert last["done"] == trial.tasks
+
+    trial.run("-q")
+    assert trial.tasks == 60
