@@ -2,20 +2,21 @@
 
 No single check sees everything. Decoders accept a PNG without its end and half a JPEG; a walk through the file's
 structure does not see that its pixels are nonsense. So both are done: every chunk and segment to the trailer, every
-checksum, then a decode to the last pixel. The decoder is given only the parts that draw the picture, so that its
-parsers of EXIF, XMP and text never meet what a stranger wrote, and only after the size that the header names was
-compared with a limit. Nothing here touches a global (such as the filters of warnings): several threads check at once.
+checksum, and only when the size that the header names is within a limit, a decode to the last pixel of the very bytes
+that are kept, by the one decoder that they call for. Nothing here touches a global (such as the filters of warnings):
+several threads check at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 
 from flux2batch.pictures import parts
 from flux2batch.planning import formats
-from flux2batch.planning.decoding import SIDEWAYS, examine
-from flux2batch.planning.formats.stripped import Format
+from flux2batch.planning.decoding import MAX_PIXELS, SIDEWAYS
+from flux2batch.planning.formats.stripped import Format, Stripped
 
 MAX_BYTES = 64_000_000
 """What a download may weigh. The largest picture of these models, uncompressed, has a quarter of it."""
@@ -53,20 +54,62 @@ def check(content: bytes, *, asked_format: str, asked_size: tuple[int, int] | No
     end = parts.end(content)
     if isinstance(end, parts.Broken):
         return Flaw(reason=f"it is damaged: {end.reason}")
-    seen = examine(stripped.content)
-    if isinstance(seen, formats.Flaw):
-        return Flaw(reason=_said(seen))
+    kept = content[:end]
+    reason = _too_large(stripped) or _does_not_decode(kept, stripped)
+    if reason is not None:
+        return Flaw(reason=reason)
 
-    sideways = stripped.orientation in SIDEWAYS  # which the stripped bytes do not know any more
-    width, height = (seen.height, seen.width) if sideways else (seen.width, seen.height)
+    sideways = stripped.orientation in SIDEWAYS
+    width, height = (stripped.height, stripped.width) if sideways else (stripped.width, stripped.height)
     return Checked(
-        content=content[:end],
+        content=kept,
         width=width,
         height=height,
         media_type=MEDIA_TYPES[stripped.format],
         extension=EXTENSIONS[stripped.format],
         remark=_remark(stripped.format, (width, height), len(content) - end, asked_format, asked_size),
     )
+
+
+def _too_large(picture: Stripped) -> str | None:
+    pixels = picture.width * picture.height
+    if not pixels:
+        return "it is damaged: its width or height is 0"
+    if pixels <= MAX_PIXELS[picture.format]:
+        return None
+    return (
+        f"it is {picture.width}x{picture.height}, and nothing above "
+        f"{MAX_PIXELS[picture.format] / 1e6:.0f} megapixels is opened"
+    )
+
+
+def _does_not_decode(content: bytes, picture: Stripped) -> str | None:
+    from PIL import Image
+
+    size = picture.width, picture.height
+    if picture.format == "WEBP" and _canvas(content) not in (None, size):
+        return "it is damaged: it says two different sizes"  # and the decoder would make room for the larger
+    try:
+        with Image.open(BytesIO(content), formats=(picture.format,)) as image:
+            if image.size != size:
+                return "it is damaged: it says two different sizes"
+            # An eighth of the size still reads a JPEG to its end, in a fraction of the memory and of the time.
+            image.draft(image.mode, (max(1, size[0] // 8), max(1, size[1] // 8)))
+            image.load()
+    except Exception:
+        # Decoders raise almost anything for bytes that were made to break them. Whatever it was: it is not kept.
+        return "it is damaged: its picture does not decode whole"
+    return None
+
+
+def _canvas(content: bytes) -> tuple[int, int] | None:
+    """The size that the extended form of a WebP announces."""
+    found = parts.take_apart(content)
+    assert not isinstance(found, parts.Broken)
+    head = next((part.body(content) for part in found if part.kind == "VP8X"), None)
+    if head is None:
+        return None
+    return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
 
 
 def _said(flaw: formats.Flaw) -> str:

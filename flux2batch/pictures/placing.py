@@ -5,7 +5,7 @@ Rules that hold this file together:
 - A file is written under another name, `.NAME.N.part`, synced, and then *linked* to its own: linking, unlike renaming,
   cannot replace what is there. Where a file system has no links it is renamed after a look. The folders that hold the
   new entries are synced, and only then is the picture said to be placed.
-- No picture is ever overwritten or deleted, whoever made it. The same bytes at the same place are taken as done: a
+- No picture is ever overwritten or deleted, whoever made it. The same picture at the same place is taken as done: a
   crash between the last step and the journal's leaves exactly that.
 - What a file says and where it stands is answered with a value. What the machine cannot do is raised as MachineError
   with the name of the file: it ends the run.
@@ -27,6 +27,7 @@ from typing import Literal
 from flux2batch.durable import sync_file
 from flux2batch.pictures import paths
 from flux2batch.pictures.checking import EXTENSIONS, MAX_BYTES, Flaw, check
+from flux2batch.pictures.describing import without_description
 from flux2batch.pictures.folders import Folder, open_folder
 from flux2batch.pictures.parts import format_of
 from flux2batch.pictures.troubles import machine_error
@@ -41,9 +42,9 @@ class Placed:
     """A file that is whole, durable and at its place."""
 
     path: str  # relative to the run directory; its extension is what the bytes are, whatever was asked for
-    sha256: str
+    sha256: str  # of what lies there
     size_bytes: int
-    was_there: bool  # the very same bytes lay there already
+    was_there: bool  # the same picture lay there already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +201,8 @@ class Gallery:
     def _placed(self, content: bytes, spot: _Spot, path: str) -> Placed | Conflict:
         digest = _digest(content)
         there = self._standing(spot, path, wanted=digest)
+        if isinstance(there, Conflict) and there.kind == "foreign":
+            return _same_picture(content, spot, path) or there
         if there is not None:
             return there
         part = self._write_part(spot.folder, spot.name, content)
@@ -424,6 +427,21 @@ def _flaw(content: bytes, source_path: str, path: str) -> Unusable | None:
     if paths.with_extension(path, checked.extension) != path or len(checked.content) != len(content):
         return Unusable(path=source_path, reason="it is not only the picture that its name says")
     return None
+
+
+def _same_picture(content: bytes, spot: _Spot, path: str) -> Placed | None:
+    """The picture itself, with other words in it: placed by a run that died before it could say so, and was followed by
+    one of a later version or with a price that it did not know."""
+    there = _content(spot, path)
+    if format_of(content) is None or isinstance(there, Unusable):
+        return None
+    if isinstance(check(there, asked_format="", asked_size=None), Flaw):
+        return None
+    if without_description(there) != without_description(content):
+        return None
+    _sync(spot)
+    spot.folder.sync()
+    return Placed(path=path, sha256=_digest(there), size_bytes=len(there), was_there=True)
 
 
 def _is_description(spot: _Spot) -> bool:

@@ -11,10 +11,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from painting import painted
+from painting import FORMATS, description, painted
 
 from flux2batch.errors import MachineError
 from flux2batch.pictures import folders, paths
+from flux2batch.pictures.describing import embed
 from flux2batch.pictures.placing import Conflict, Gallery, Placed, Unusable
 
 FOX, CLOCK = painted("png", seed=1), painted("png", seed=2)
@@ -121,6 +122,23 @@ def test_f05_the_same_bytes_at_the_same_place_are_taken_as_done(tmp_path: Path) 
     assert isinstance(placed, Placed)
     assert placed.was_there
     assert files(tmp_path) == {"a.png": FOX}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_f05_the_same_picture_with_other_words_in_it_is_taken_as_done(tmp_path: Path, kind: str) -> None:
+    """A run died between placing and saying so; the next is of a later version, and would write another description."""
+    before = embed(painted(kind), description(version="0.1.0"), level="full").content
+    after = embed(painted(kind), description(version="0.2.0"), level="full").content
+    other = embed(painted(kind, seed=5), description(version="0.1.0"), level="full").content
+    here = gallery(tmp_path)
+    first = here.place(before, "a.png")
+    assert isinstance(first, Placed)
+
+    placed = here.place(after, "a.png")
+
+    assert placed == Placed(path=first.path, sha256=sha(before), size_bytes=len(before), was_there=True)
+    assert isinstance(here.place(other, "a.png"), Conflict)
+    assert files(tmp_path) == {first.path: before}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")

@@ -44,6 +44,16 @@ def test_a_thumbnail_shows_what_the_picture_shows(tmp_path: Path) -> None:
             assert _distance(opened.convert("RGB"), wanted) < 6
 
 
+@pytest.mark.parametrize(("name", "kind"), [("t.jpg", "JPEG"), ("t.webp", "WEBP")])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P"])
+def test_the_name_says_the_format(tmp_path: Path, name: str, kind: str, mode: str) -> None:
+    image((300, 200)).convert(mode).save(tmp_path / "a.png")
+
+    assert isinstance(thumbnail(tmp_path / "a.png", tmp_path / name, SMALL), Thumbnail)
+    with Image.open(tmp_path / name) as opened:
+        assert (opened.format, opened.size) == (kind, (256, 171))
+
+
 def test_a_picture_smaller_than_a_thumbnail_is_not_blown_up(tmp_path: Path) -> None:
     thumbnail(saved(tmp_path, "png", (40, 30)), tmp_path / "t.jpg", SMALL)
 

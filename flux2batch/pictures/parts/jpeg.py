@@ -19,34 +19,33 @@ _MAX_SEGMENTS = 10_000
 
 def take_apart(content: bytes) -> tuple[Part, ...] | Broken:
     """From the start marker to the end marker."""
-    found = [Part(kind="SOI", start=0, end=2, body_start=2, body_end=2)]
+    found = [_bare("SOI", 0, 2)]
     position = 2
     while len(found) < _MAX_SEGMENTS:
-        at = content.find(b"\xff", position)
-        if at < 0 or at + 2 > len(content):
+        if position + 2 > len(content):
             return Broken(reason="it ends before its last segment")
-        marker = content[at + 1]
+        marker = content[position + 1]
+        if content[position] != 0xFF or marker == 0x00:
+            # Decoders look on for the next one; but something was lost here.
+            return Broken(reason=f"at byte {position:,} a segment should begin")
         if marker == _EOI:
-            found.append(Part(kind="EOI", start=position, end=at + 2, body_start=at + 2, body_end=at + 2))
+            found.append(_bare("EOI", position, 2))
             return tuple(found)
-        if marker in (0x00, 0xFF) or marker in _ALONE:
-            # Fillers between segments: skipped here, they stay in front of the next one.
-            at += 1
-            found.append(Part(kind="filler", start=position, end=at, body_start=at, body_end=at))
-            position = at
+        if marker == 0xFF or marker in _ALONE:
+            found.append(_bare("filler", position, 1 if marker == 0xFF else 2))
+            position = found[-1].end
             continue
-        if marker == _SOI or at + 4 > len(content):
+        if marker == _SOI or position + 4 > len(content):
             return Broken(reason="its segments do not follow one another")
-        end = at + 2 + struct.unpack_from(">H", content, at + 2)[0]
-        if end < at + 4 or end > len(content):
+        body_end = end = position + 2 + struct.unpack_from(">H", content, position + 2)[0]
+        if end < position + 4 or end > len(content):
             return Broken(reason="it ends inside a segment")
-        body_end = end
         if marker == _SOS:
             after = _AFTER_SCAN.search(content, end)
             if after is None:
                 return Broken(reason="it ends inside its picture")
             end = after.start()
-        found.append(Part(kind=_name(marker), start=position, end=end, body_start=at + 4, body_end=body_end))
+        found.append(Part(kind=_name(marker), start=position, end=end, body_start=position + 4, body_end=body_end))
         position = end
     return Broken(reason="it has too many segments")
 
@@ -54,6 +53,11 @@ def take_apart(content: bytes) -> tuple[Part, ...] | Broken:
 def segment(marker: int, body: bytes) -> bytes:
     """A segment as it stands in a file."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def _bare(kind: str, start: int, length: int) -> Part:
+    """What has no body: markers that stand alone, and fillers."""
+    return Part(kind=kind, start=start, end=start + length, body_start=start + length, body_end=start + length)
 
 
 def _name(marker: int) -> str:
