@@ -6,9 +6,10 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 import click
 
@@ -16,6 +17,10 @@ from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Console, fail, this_console
 from flux2batch.errors import InvalidInput
 from flux2batch.reading.problems import Problem, error, has_errors
+
+if TYPE_CHECKING:
+    from flux2batch.commands.plan_ahead import Ahead
+    from flux2batch.planning.plan import Plan
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -88,6 +93,14 @@ def job_options(function: Decorated) -> Decorated:
 @selection_options
 @click.option("--max-usd", metavar="X", type=Dollars(), help="Refuse a plan that may cost more.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="The run directory; default runs/NAME.")
+@click.option(
+    "--reuse",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Look for finished pictures there as well; repeatable.",
+)
+@click.option("--fresh", is_flag=True, help="Look for finished pictures nowhere but in the run directory.")
 @job_options
 @format_option
 def command(
@@ -102,6 +115,8 @@ def command(
     sample: int | None,
     max_usd: Decimal | None,
     out: Path | None,
+    reuse: tuple[Path, ...],
+    fresh: bool,
     sets: tuple[str, ...],
     strict: bool,
     assume_price: Decimal | None,
@@ -115,6 +130,7 @@ def command(
     Nothing is sent, no key is needed and no network. The exit code is 4 where the plan is over a budget or a limit.
     """
     del format
+    from flux2batch.commands.plan_ahead import ahead_of, nothing_yet, run_directory_of
     from flux2batch.planning.configuration import load_configuration
     from flux2batch.planning.plan import PlanOptions, plan_job
     from flux2batch.reading.load import load_job
@@ -125,20 +141,28 @@ def command(
         file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
     )
     options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, strict=strict)
-    plans, problems = [], list[Problem]()
+    plans: list[tuple[Plan, Ahead]] = []
+    problems: list[Problem] = []
     for file in dict.fromkeys(files):
         job, found = load_job(file, allow_paths=allow_paths, sets=sets)
         if job is None or has_errors(found, strict=strict):
             problems += found
             continue
+        runs = out if out is not None else job.folder / "runs"
+        compared = bool(runs.is_dir() or reuse or configuration.reuse)
         try:
-            plan = plan_job(job, configuration=configuration, options=options)
+            # Where something may be there already, only what is still to be bought is held against the budget.
+            plan = plan_job(job, configuration=configuration, options=replace(options, check_budget=not compared))
+            root = run_directory_of(plan, out)
+            _refuse_unusable(root)
+            ahead = ahead_of(plan, root, reuse=reuse, fresh=fresh) if compared else nothing_yet(plan)
         except InvalidInput as invalid:
             problems += [*found, *invalid.problems]
             continue
         plan.add_warnings(found)
-        problems += _run_directory_problems(plan, out)
-        plans.append(plan)
+        plan.add_warnings(problem for problem in ahead.problems if problem.severity == "warning")
+        problems += [problem for problem in ahead.problems if problem.severity == "error" or strict]
+        plans.append((plan, ahead))
     if has_errors(problems, strict=strict):
         fail(problems, strict=strict)
 
@@ -148,25 +172,24 @@ def command(
     )
     with _written_to(output, console) as stream:
         _write(plans, form, stream, console)
-    warnings = [warning for plan in plans for warning in plan.warnings]
+    warnings = [warning for plan, _ in plans for warning in plan.warnings]
     if warnings and form != "json":
         console.show_problems(warnings)
 
 
-def _write(plans: Iterable[Any], form: str, stream: TextIO | None, console: Console) -> None:
+def _write(plans: Iterable[tuple[Plan, Ahead]], form: str, stream: TextIO | None, console: Console) -> None:
     from flux2batch.commands import plan_shown as shown
 
-    for plan in plans:
-        states = shown.all_new(plan)
+    for plan, ahead in plans:
         match form:
             case "jsonl":
                 target = stream or console.stdout
                 for row in plan.to_rows():
                     target.write(shown.as_line(row) + "\n")
             case "json":
-                _put(shown.as_line(shown.as_data(plan, states)) + "\n", stream, console)
+                _put(shown.as_line(shown.as_data(plan, ahead.states)) + "\n", stream, console)
             case "markdown":
-                _put(shown.markdown(plan, states, to_pay=plan.cost) + "\n", stream, console)
+                _put(shown.markdown(plan, ahead.states, to_pay=ahead.to_pay) + "\n", stream, console)
             case _:
                 printed = Console(
                     stdout=stream or console.stdout,
@@ -175,7 +198,7 @@ def _write(plans: Iterable[Any], form: str, stream: TextIO | None, console: Cons
                     choice="never" if stream else console.choice,
                     format=console.format,
                 )
-                printed.print_all(shown.lines(plan, states, to_pay=plan.cost, width=min(printed.width, 110)))
+                printed.print_all(shown.lines(plan, ahead.states, to_pay=ahead.to_pay, width=min(printed.width, 110)))
 
 
 def _put(text: str, stream: TextIO | None, console: Console) -> None:
@@ -210,18 +233,17 @@ def _umask() -> int:
     return mask
 
 
-def _run_directory_problems(plan: Any, out: Path | None) -> list[Problem]:
-    """Whether the run directory can be one (FB504): nothing else stands there, and it can be written to."""
-    place = out if out is not None else plan.job.folder / "runs" / plan.name
-    if place.exists() and not place.is_dir():
-        return [error("FB504", f"'{place}' is a file, and the run directory would be there", where=None, help=_OTHER)]
-    nearest = next(parent for parent in (place, *place.absolute().parents) if parent.exists())
+def _refuse_unusable(root: Path) -> None:
+    """A run directory has to be a folder, and one that can be written to (FB504)."""
+    if root.exists() and not root.is_dir():
+        raise InvalidInput([_unusable(f"'{root}' is a file, and the run directory would be there")])
+    nearest = next(parent for parent in (root, *root.absolute().parents) if parent.exists())
     if not os.access(nearest, os.W_OK):
-        return [error("FB504", f"'{nearest}' cannot be written to", where=None, help=_OTHER)]
-    return []
+        raise InvalidInput([_unusable(f"'{nearest}' cannot be written to")])
 
 
-_OTHER = "choose another place for the run: --out DIR"
+def _unusable(message: str) -> Problem:
+    return error("FB504", message, where=None, help="choose another place for the run: --out DIR")
 
 
 def _not_writable(output: Path, refused: OSError) -> Problem:

@@ -22,11 +22,6 @@ States = Mapping[str, int]
 """How many shots are new, done and reused, and how many pictures of the run directory are no longer asked for."""
 
 
-def all_new(plan: Plan) -> dict[str, int]:
-    """What there is to do where there is no run directory yet."""
-    return {"new": len(plan), "done": 0, "reused": 0, "left": 0}
-
-
 def spending(estimate: Estimate) -> str:
     """An estimate as people say it: $6.60, or $0.29 to $0.86."""
     return _span(estimate.min, estimate.max)

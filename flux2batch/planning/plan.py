@@ -40,7 +40,7 @@ class PlanOptions:
     limit: int | None = None  # the first so many
     sample: int | None = None  # so many, spread over all axes
     check_money: bool = True  # False: validate, which asks for everything but prices and budgets
-    check_budget: bool = True  # False: a run, which knows what is paid for already and judges the rest itself
+    check_budget: bool = True  # False: who knows what is paid for already judges the rest
     strict: bool = False  # warnings are errors
 
 
@@ -254,11 +254,11 @@ class _Ranks:
 def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
     """Whether the shots that are asked for fit the budget."""
     document = plan.job.document
-    if not (options.check_money and options.check_budget):
+    if not options.check_money:
         return
     bound = tightest_budget(plan.configuration, plan.job.budget.max_usd)
     most = plan.cost.max
-    if bound is not None and most > bound[0]:
+    if options.check_budget and bound is not None and most > bound[0]:
         yield _over_budget(plan, *bound)
     elif plan.job.budget.warn_usd is not None and most > plan.job.budget.warn_usd:
         steps = ("budget", "warn_usd")

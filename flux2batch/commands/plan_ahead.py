@@ -1,0 +1,129 @@
+"""How a plan meets its run directory and those beside it: read, and nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flux2batch.engine.journal import Standing
+from flux2batch.engine.lifecycle import Phase
+from flux2batch.engine.policy import Budgets
+from flux2batch.engine.reconciling import reconcile
+from flux2batch.engine.run_directory import is_run_directory, look_into
+from flux2batch.money import ZERO, Money, show
+from flux2batch.planning.plan import Plan
+from flux2batch.planning.pricing import Estimate
+from flux2batch.reading.problems import Problem, error, warning
+from flux2batch.running.feed import phase_of
+from flux2batch.running.outlook import Outlook, look_ahead
+from flux2batch.running.reuse import NOBODY, Neighbourhood, look_around, neighbours
+from flux2batch.running.services import on_this_machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """What is there already, and what the rest would cost."""
+
+    states: dict[str, int]  # new, done, reused, left
+    to_pay: Estimate
+    problems: tuple[Problem, ...]
+
+
+def run_directory_of(plan: Plan, out: Path | None) -> Path:
+    """Where a run of this plan would put its pictures."""
+    if out is not None:
+        return out
+    return plan.job.folder / "runs" / (f"{plan.name}.emulated" if on_this_machine(plan) else plan.name)
+
+
+def nothing_yet(plan: Plan) -> Ahead:
+    """Where there is no run directory all shots are new."""
+    return Ahead(states={"new": len(plan), "done": 0, "reused": 0, "left": 0}, to_pay=plan.cost, problems=())
+
+
+def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> Ahead:
+    """Compare the plan with its run directory, and with those where its pictures may lie already."""
+    standing = _standing(root)
+    around = NOBODY if fresh or on_this_machine(plan) else _around(plan, root, standing, reuse)
+    outlook = look_ahead(
+        plan,
+        standing,
+        reconcile(plan, standing),
+        found=around.finds,
+        budgets=Budgets(run_directory_usd=plan.job.budget.max_usd, call_usd=plan.configuration.limits.per_call_usd),
+        root=root,
+    )
+    return Ahead(
+        states={"new": outlook.new, "done": outlook.done, "reused": outlook.reused, "left": outlook.left},
+        to_pay=Estimate(min=outlook.min_usd, max=outlook.max_usd, shots=outlook.new, unknown=0),
+        problems=(*_over_budget(plan, outlook), *_in_doubt(around), *_missing(outlook)),
+    )
+
+
+def _standing(root: Path) -> Standing:
+    if not is_run_directory(root):
+        return Standing(open={}, ended={}, events=0)
+    with look_into(root) as directory:
+        return directory.journal.standing()
+
+
+def _around(plan: Plan, root: Path, standing: Standing, reuse: Sequence[Path]) -> Neighbourhood:
+    places = list(neighbours(root, (*reuse, *plan.configuration.reuse)))
+    if not places:
+        return NOBODY
+    wanted = (shot.id for shot in plan if phase_of(standing, shot.id) is Phase.PLANNED)
+    return look_around(wanted, places)
+
+
+def _over_budget(plan: Plan, outlook: Outlook) -> list[Problem]:
+    if outlook.fits:
+        return []
+    spent = f", of which {show(outlook.committed_usd)} are spent or in doubt" if outlook.committed_usd else ""
+    bounds = [plan.job.budget.max_usd, plan.configuration.limits.per_call_usd]
+    bound = min(bound for bound in bounds if bound is not None)
+    steps = ("budget", "max_usd") if bound == plan.job.budget.max_usd else ()
+    fitting = outlook.fitting
+    return [
+        error(
+            "FB610",
+            f"{outlook.new:,} new shots cost up to {show(outlook.max_usd)}, the budget is {show(bound)}{spent}",
+            where=plan.job.document.place(steps) if steps else None,
+            steps=steps,
+            help=f"{fitting:,} of them fit: flux2batch run --up-to-budget" if fitting else "not one of them fits",
+        )
+    ]
+
+
+def _in_doubt(around: Neighbourhood) -> list[Problem]:
+    """Shots that a run beside this one may be paying for at this moment."""
+    if not around.pending:
+        return []
+    at_risk = sum((amount for _, amount in around.pending.values()), start=ZERO)
+    roots = sorted({str(root) for root, _ in around.pending.values()})
+    count = len(around.pending)
+    shots = "1 shot is" if count == 1 else f"{count:,} shots are"
+    return [
+        warning(
+            "FB606",
+            f"{shots} in flight or unknown in {', '.join(roots)} ({show(Money(at_risk))})",
+            where=None,
+            help="let that run end first, or they are paid for twice",
+        )
+    ]
+
+
+def _missing(outlook: Outlook) -> list[Problem]:
+    """Pictures that were deleted by hand are not bought again without being asked."""
+    if not outlook.missing:
+        return []
+    count = len(outlook.missing)
+    pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
+    return [
+        warning(
+            "FB504",
+            f"{pictures} no longer where the run put them, such as '{outlook.missing[0]}'",
+            where=None,
+            help="flux2batch retry --missing buys them again",
+        )
+    ]
