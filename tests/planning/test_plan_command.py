@@ -187,3 +187,29 @@ def test_several_jobs_are_planned_one_after_the_other(plan: Planner, job: Path) 
 
 def _schema(name: str) -> Any:
     return json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+
+
+def test_what_a_run_directory_has_already_costs_nothing(plan: Planner, job: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "boats.emulated"
+    job.write_text(BOAT + "params: {size: 256x256}\n", encoding="utf-8")
+    assert run(["run", str(job), "--emulate", "--yes", "--quiet"]) == 0
+    plan(job)  # takes what the run has printed
+
+    same = json.loads(plan(job, "--json", "--out", out).stdout)
+    grown = plan(job, "--set", "sweep.seed=1..4", "--out", out)
+    shrunk = json.loads(plan(job, "--json", "--set", "sweep.seed=1..2", "--out", out).stdout)
+
+    assert (same["new"], same["done"], same["left"]) == (0, 6, 0)
+    assert (shrunk["new"], shrunk["done"], shrunk["left"]) == (0, 4, 2)
+    assert grown.stdout.splitlines()[-2:] == ["2 new, 6 done", "Will spend $0.06. Nothing was sent."]
+
+
+def test_only_what_is_still_to_be_bought_counts_against_a_bound(plan: Planner, job: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "boats.emulated"
+    job.write_text(BOAT + "params: {size: 256x256}\n", encoding="utf-8")
+    assert run(["run", str(job), "--emulate", "--yes", "--quiet"]) == 0
+
+    grown = ["--set", "sweep.seed=1..4", "--out", out]
+
+    assert plan(job, *grown, "--max-usd", "0.06").exit_code == 0
+    assert plan(job, *grown, "--max-usd", "0.05").exit_code == 4
