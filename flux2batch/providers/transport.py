@@ -4,7 +4,8 @@ It stands on urllib3's connections and not on `requests`, whose exceptions canno
 everything and hung up", and which cannot connect first and send later.
 
 Rules that hold this file together:
-- nothing is tried twice, nothing is followed, nothing is taken from the environment;
+- nothing is tried twice (but a GET on a kept connection that the server had closed), nothing is followed, nothing is
+  taken from the environment;
 - a deadline is total: a server that drips one byte a second does not outlive it;
 - the bytes of the request that left are counted, so "not one byte was sent" is a fact and not a guess;
 - answers are bounded, and what came of a cut one is kept, because it may hold a task id.
@@ -373,7 +374,8 @@ def _certificate_words(host: str, error: ssl.SSLCertVerificationError) -> str:
 def _connect_words(host: str, port: int, error: BaseException) -> str:
     if isinstance(error, urllib3.exceptions.NameResolutionError | UnicodeError):
         return f"the name {host} cannot be resolved"
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | TimeoutError):
+    is_refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # of which urllib3 says that it is a timeout
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | TimeoutError) and not is_refused:
         return f"{host} did not take the connection in time"
     if isinstance(error, ssl.SSLError):
         return f"{host}:{port} does not speak TLS"
@@ -393,6 +395,11 @@ def send(
         line.close()
 
 
+def _was_closed(answer: HttpResponse | NotSent | NoAnswer) -> bool:
+    """Whether not a byte of an answer came, as where the server closed an idle connection just before it was used."""
+    return isinstance(answer, NotSent) or (isinstance(answer, NoAnswer) and answer.status is None)
+
+
 class Pool:
     """Kept-alive connections for requests that are free to repeat. A connection is lent to one request at a time."""
 
@@ -408,19 +415,26 @@ class Pool:
     def get(
         self, url: str, *, headers: Mapping[str, str], limit: int = JSON_LIMIT, public_only: bool = False
     ) -> HttpResponse | NotSent | NoAnswer:
-        """GET the URL. A connection that the server has closed meanwhile is replaced before anything is sent."""
+        """GET the URL. A kept connection that turns out to be closed by the server is replaced unseen."""
         split = urlsplit(url)
         origin = f"{split.scheme}://{split.netloc}"
-        connection = self._borrow(origin)
-        if connection is None:
-            fresh = _connection_to(url, timeout=self._timeouts.connect, proxy=self._proxy, public_only=public_only)
-            if isinstance(fresh, NotSent):
-                return fresh
-            connection = fresh
-        if not connection.may_be_asked(public_only=public_only):
-            connection.close()
-            return _NOT_PUBLIC
         request = HttpRequest(method="GET", url=url, headers=headers, body=None)
+        kept = self._borrow(origin)
+        if kept is not None and kept.may_be_asked(public_only=public_only):
+            began = time.monotonic()
+            answer = self._exchange(origin, kept, request, limit)
+            if not _was_closed(answer) or time.monotonic() - began >= self._timeouts.total:
+                return answer
+        elif kept is not None:
+            kept.close()
+        fresh = _connection_to(url, timeout=self._timeouts.connect, proxy=self._proxy, public_only=public_only)
+        if isinstance(fresh, NotSent):
+            return fresh
+        return self._exchange(origin, fresh, request, limit)
+
+    def _exchange(
+        self, origin: str, connection: _Connection, request: HttpRequest, limit: int
+    ) -> HttpResponse | NotSent | NoAnswer:
         answer = connection.exchange(request, total=self._timeouts.total, limit=limit)
         self._give_back(origin, connection, reusable=isinstance(answer, HttpResponse))
         return answer
