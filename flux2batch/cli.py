@@ -46,6 +46,17 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "See a run through",
+        (_entry("retry", "Ask again for shots that ended without a picture."),),
+    ),
+    (
+        "Look at the pictures",
+        (
+            _entry("sheet", "Write the contact sheet of a run, or of several."),
+            _entry("export", "Copy chosen pictures out, with a manifest."),
+        ),
+    ),
+    (
         "Look up",
         (
             _entry("models", "List the models, or show everything about one."),

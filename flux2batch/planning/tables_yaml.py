@@ -98,13 +98,14 @@ def _spread(picks: FileRows, run: str | None) -> FileRows:
             cells.setdefault("run", run)  # where its picture lies: runs/{{ pick.run }}/{{ pick.path }}
         columns.update(dict.fromkeys(cells))
         spread.append(FileRow(line=row.line, cells=cells))
-    # A shot of one frame has no number written for it, and a key has no holes.
-    absent = {"frame": 1}
-    rows = tuple(
-        FileRow(line=row.line, cells={name: row.cells.get(name, absent.get(name)) for name in columns})
-        for row in spread
-    )
+    rows = tuple(FileRow(line=row.line, cells={name: _cell(row, name) for name in columns}) for row in spread)
     return FileRows(columns=tuple(columns), rows=rows)
+
+
+def _cell(row: FileRow, name: str) -> Any:
+    cell = row.cells.get(name)
+    # A shot of one frame has no number written for it, and a key has no holes.
+    return 1 if cell is None and name == "frame" else cell
 
 
 def _coordinate(value: Any) -> Any:
