@@ -13,7 +13,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 say = @printf '%s\n'
 
-.PHONY: help demo test check format lint types torture bench docs peers clean
+.PHONY: help demo browser test check format lint types torture bench docs peers clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: $(VENV)/.ready ## run the quickstart job on an emulator: no key, no cost
 test: $(VENV)/.ready-dev ## the tests, on two cores
 	$(say) "test: pytest on $(WORKERS) cores"
 	@$(PYTEST) -m "not torture and not online"
+
+browser: $(VENV)/.ready-dev ## find a Chromium for the tests of the contact sheet, or install one
+	@.ci/browser $(BIN)/python
 
 check: format lint types ## formatting, lint, types and all tests but torture: what CI runs
 	$(say) "check: pytest on $(WORKERS) cores, with those tests that install from a package index"

@@ -89,7 +89,7 @@ const axesBar = (() => {
 
   function moved(axis, to) {
     viewState.place(axis.name, to);
-    dom.say(`${axis.title}: ${places.find(([place]) => place === to)[1].toLowerCase()}`);
+    dom.say(`${axis.title}: ${places.find(([place]) => place === to)[1].toLowerCase()}`, { seen: true });
     element.querySelector(`[data-axis="${CSS.escape(axis.name)}"]`)?.focus({ preventScroll: true });
   }
 

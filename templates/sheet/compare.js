@@ -13,7 +13,7 @@ const compare = (() => {
   const body = dom.make("div", { className: "body" });
   const differences = dom.make("section", { className: "differences", tabIndex: 0, "aria-label": "What differs" });
   const bar = dom.make("header", null);
-  const dialog = dom.make("dialog", { id: "compare", "aria-label": "Comparison" }, bar, body, differences);
+  const dialog = dom.make("dialog", { id: "compare", tabIndex: -1, "aria-label": "Comparison" }, bar, body, differences);
   const tray = dom.make("div", { id: "tray", role: "region", "aria-label": "Chosen for comparison", hidden: true });
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
@@ -52,6 +52,7 @@ const compare = (() => {
     if (!dialog.open) {
       opener = document.activeElement;
       dialog.showModal();
+      dialog.focus({ preventScroll: true });
     }
     const wanted = `${mode} ${viewState.now.compare.join(" ")}`;
     if (dialog.dataset.shown === wanted) return undefined;

@@ -85,12 +85,12 @@ const dom = (() => {
     return make("label", { className: "check" }, make("input", { type: "checkbox", checked, onchange: (event) => onchange(event.target.checked) }), make("span", null, label));
   }
 
-  // Say it to people who listen, and show it for a moment to people who look.
-  function say(text) {
+  // Say it to people who listen, and show it for a moment to people who look; not where they see it anyway.
+  function say(text, { seen = false } = {}) {
     const line = document.getElementById("said");
     (document.querySelector("dialog[open]:last-of-type") || document.body).append(line); // behind an open dialog nobody would see it
     line.textContent = text;
-    line.classList.add("shown");
+    line.classList.toggle("shown", !seen);
     clearTimeout(say.timer);
     say.timer = setTimeout(() => line.classList.remove("shown"), 4000);
   }

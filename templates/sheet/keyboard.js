@@ -110,7 +110,7 @@ const keyboard = (() => {
     const shot = subject();
     if (!shot) return;
     marks.set(shot, part);
-    dom.say(`${data.nameOf(shot)}: ${marks.inWords(shot) || "no marks"}`);
+    dom.say(`${data.nameOf(shot)}: ${marks.inWords(shot) || "no marks"}`, { seen: true });
     if (store.read("goes-on", { shared: true }) !== true) return;
     if (compare.isOpen()) compare.go(1);
     else if (lightbox.shot()) lightbox.inOrder(1);

@@ -7,11 +7,11 @@ const lightbox = (() => {
   const title = dom.make("h2", { id: "lightbox-title" });
   const percent = dom.make("output", { className: "percent", "aria-label": "Zoom" });
   const compared = dom.button("Compare (C)", () => compare.toggle(shot), { className: "round" }, dom.icon("compare"));
-  const side = dom.make("aside", { className: "side", "aria-label": "About this picture", tabIndex: -1 });
+  const side = dom.make("aside", { className: "side", "aria-label": "About this picture" });
   const edge = (name, label, act) => dom.button(label, act, { className: `edge edge-${name}` }, dom.icon(name));
   const edges = { left: edge("left", "Previous picture (left arrow)", () => go(-1, 0)), right: edge("right", "Next picture (right arrow)", () => go(1, 0)) };
   const dialog = dom.make(
-    "dialog", { id: "lightbox", "aria-labelledby": "lightbox-title" },
+    "dialog", { id: "lightbox", tabIndex: -1, "aria-labelledby": "lightbox-title" },
     dom.make(
       "header", null, title,
       dom.button("Zoom out (−)", () => zoomBy(1 / 1.5), { className: "round" }, dom.icon("minus")),
@@ -49,7 +49,7 @@ const lightbox = (() => {
     if (!dialog.open) {
       opener = document.activeElement;
       dialog.showModal();
-      side.focus({ preventScroll: true });
+      dialog.focus({ preventScroll: true });
     }
     if (next === shot) return refresh();
     shot = next;
@@ -71,7 +71,7 @@ const lightbox = (() => {
     title.replaceChildren(dom.foreign(data.nameOf(shot)));
     surface.show(shot, look);
     side.replaceChildren(...details.make(shot, { onstep: step, can: (name, by) => Boolean(axes.neighbour(shot, name, by, filters.isShown)) }));
-    if (focused) (side.querySelector(`[aria-label="${CSS.escape(focused)}"]:not(:disabled)`) || side).focus({ preventScroll: true });
+    if (focused) (side.querySelector(`[aria-label="${CSS.escape(focused)}"]:not(:disabled)`) || dialog).focus({ preventScroll: true });
     edges.left.disabled = !ahead(-1, 0);
     edges.right.disabled = !ahead(1, 0);
     refresh();

@@ -37,7 +37,7 @@ const stepper = (() => {
     if (!allowed.length) return;
     const here = allowed.indexOf(viewState.standsAt(name));
     to(axis, allowed[(here + by + allowed.length) % allowed.length]);
-    dom.say(`${axis.title} ${data.labelAt(name, viewState.standsAt(name))}`);
+    dom.say(`${axis.title} ${data.labelAt(name, viewState.standsAt(name))}`, { seen: true });
   }
 
   const first = () => viewState.stepped()[0]?.name || null;

@@ -30,7 +30,9 @@ const viewState = (() => {
       comparing: "",
     };
     placeTheRest(made, known(asked.cycle));
-    if (!made.x || !made.y) made.mode = "gallery";
+    const across = (made.x ? 1 : 0) + made.cols.length;
+    const down = (made.y ? 1 : 0) + made.rows.length;
+    if (!across || across + down < 2) made.mode = "gallery"; // one long row, or one long column, is no grid
     return made;
   }
 

@@ -91,17 +91,17 @@ class Sheet:
         self.data["texts"] = list(self._texts)
         thumbnails = folder / ".sheet"
         thumbnails.mkdir(parents=True, exist_ok=True)
-        drawn: list[tuple[bytes, bytes]] = []
+        drawn: list[tuple[bytes, bytes, bytes]] = []
         for number, (key, file, width, height, text) in enumerate(self._pictures):
             if not faces or number < faces:
                 picture = painter(text, width, height)
-                drawn.append((_webp(picture, 256), _webp(picture, 768)))
-                if originals and file:
-                    (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                    picture.save(folder / file, format="PNG", compress_level=1)
-            small, large = drawn[number % len(drawn)]
+                drawn.append((_webp(picture, 256), _webp(picture, 768), _png(picture)))
+            small, large, original = drawn[number % len(drawn)]
             (thumbnails / f"{key}-s.webp").write_bytes(small)
             (thumbnails / f"{key}-l.webp").write_bytes(large)
+            if originals and file:
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(original)
         page = folder / "index.html"
         page.write_text(page_of(self.data), encoding="utf-8")
         return page
@@ -114,12 +114,17 @@ def _axis(name: str, values: Sequence[Any]) -> Data:
 
 
 def _webp(picture: Image.Image, side: int) -> bytes:
-    import io
 
     small = picture.convert("RGB")
     small.thumbnail((side, side))
     written = io.BytesIO()
     small.save(written, format="WEBP", quality=78, method=1)
+    return written.getvalue()
+
+
+def _png(picture: Image.Image) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, format="PNG", compress_level=1)
     return written.getvalue()
 
 
@@ -257,19 +262,23 @@ def many(count: int, **more: Any) -> Sheet:
 
 HOSTILE = (
     "<script>alert(1)</script>", "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>",
-    "\"><img src=x onerror=alert(1)>", "'><svg onload=alert(1)>", "<svg/onload=alert(1)>", "<!--", "--><b>bold</b>",
-    "]]>", "<![CDATA[<b>]]>", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)",
-    "data:text/html,<script>alert(1)</script>", "vbscript:msgbox(1)", "file:///etc/passwd", "//evil.example/x.png",
-    "https://evil.example/x.png", "\\\\evil.example\\x", "../../../../etc/passwd", "/etc/passwd", "a/../../b",
-    "{{ 7 * 7 }}", "{% raw %}{{ x }}{% endraw %}", "{# comment #}", "${alert(1)}", "`${alert(1)}`", "<%= 7 * 7 %>",
-    "&lt;script&gt;alert(1)&lt;/script&gt;", "&#60;b&#62;", "&quot;&apos;&amp;", "&nbsp;&shy;", "' onmouseover='alert(1)",
-    "\" onfocus=\"alert(1)\" autofocus=\"", "` onclick=`alert(1)", "style=position:fixed", "<style>*{display:none}</style>",
-    "<base href=https://evil.example/>", "<meta http-equiv=refresh content=0;url=https://evil.example>",
-    "<iframe src=https://evil.example></iframe>", "<object data=x></object>", "<form action=https://evil.example>",
-    "<a href=javascript:alert(1)>x</a>", "<math><mtext><script>alert(1)</script></mtext></math>", "<template><b></template>",
-    "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">", "\u202egnp.exe\u202c", "\u2066x\u2067y\u2069",
-    "abc\u0000def", "\u0001\u0002\u001b[31mred", "line\u2028separator\u2029here", "\ufeffmarked", "\u200bzero\u200dwidth",
-    "مرحبا بالعالم", "שלום עולם", "👩‍👩‍👧‍👦🏳️‍🌈 family", "Ｆｕｌｌ　ｗｉｄｔｈ", "z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢", "a" * 3000, "💣" * 300, "__proto__", "constructor",
+    "\"><img src=x onerror=alert(1)>", "'><svg onload=alert(1)>", "<svg/onload=alert(1)>", "<!--",
+    "--><b>bold</b>", "]]>", "<![CDATA[<b>]]>", "javascript:alert(1)", "JaVaScRiPt:alert(1)",
+    "java\tscript:alert(1)", "data:text/html,<script>alert(1)</script>", "vbscript:msgbox(1)",
+    "file:///etc/passwd", "//evil.example/x.png", "https://evil.example/x.png", "\\\\evil.example\\x",
+    "../../../../etc/passwd", "/etc/passwd", "a/../../b", "{{ 7 * 7 }}", "{% raw %}{{ x }}{% endraw %}",
+    "{# comment #}", "${alert(1)}", "`${alert(1)}`", "<%= 7 * 7 %>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;b&#62;", "&quot;&apos;&amp;", "&nbsp;&shy;", "' onmouseover='alert(1)",
+    "\" onfocus=\"alert(1)\" autofocus=\"", "` onclick=`alert(1)", "style=position:fixed",
+    "<style>*{display:none}</style>", "<base href=https://evil.example/>",
+    "<meta http-equiv=refresh content=0;url=https://evil.example>",
+    "<iframe src=https://evil.example></iframe>", "<object data=x></object>",
+    "<form action=https://evil.example>", "<a href=javascript:alert(1)>x</a>",
+    "<math><mtext><script>alert(1)</script></mtext></math>", "<template><b></template>",
+    "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">", "\u202egnp.exe\u202c",
+    "\u2066x\u2067y\u2069", "abc\u0000def", "\u0001\u0002\u001b[31mred", "line\u2028separator\u2029here",
+    "\ufeffmarked", "\u200bzero\u200dwidth", "مرحبا بالعالم", "שלום עולם", "👩‍👩‍👧‍👦🏳️‍🌈 family", "Ｆｕｌｌ　ｗｉｄｔｈ",
+    "z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢", "a" * 3000, "💣" * 300, "__proto__", "constructor",
     "%3Cscript%3Ealert(1)%3C/script%3E", "%00%2e%2e%2f", "#hash?query&only.x=1", "null", "<", "\"", "'", "\\",
 )  # fmt: skip
 """Texts that must stay texts."""
