@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -49,8 +50,8 @@ class ByDescriptor:
     def look(self, name: str) -> Kind:
         try:
             return _kind(os.stat(name, dir_fd=self._descriptor, follow_symlinks=False))
-        except (FileNotFoundError, NotADirectoryError):
-            return "missing"
+        except OSError as refused:
+            return _missing(refused)
 
     def entries(self) -> Iterator[tuple[str, Kind]]:
         with os.scandir(self._descriptor) as found:
@@ -76,8 +77,8 @@ class ByPath:
     def look(self, name: str) -> Kind:
         try:
             return _kind((self._path / name).lstat())
-        except (FileNotFoundError, NotADirectoryError):
-            return "missing"
+        except OSError as refused:
+            return _missing(refused)
 
     def entries(self) -> Iterator[tuple[str, Kind]]:
         with os.scandir(self._path) as found:
@@ -108,6 +109,13 @@ class ByPath:
 def is_file(descriptor: int) -> bool:
     """Whether what was opened is a regular file, asked of the open descriptor, where nobody can swap it."""
     return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
+def _missing(refused: OSError) -> Kind:
+    """What no file can be called is not there; what may not be looked at is another matter, and raised."""
+    if refused.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        return "missing"
+    raise refused
 
 
 def _kind(state: os.stat_result) -> Kind:

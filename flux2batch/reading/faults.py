@@ -177,10 +177,10 @@ def _too_short(fault: Fault) -> Iterator[Problem]:
 
 
 def _number_out_of_range(fault: Fault) -> Iterator[Problem]:
-    bound = "more than" if fault.keyword == "exclusiveMinimum" else "at least"
+    bounds = {"exclusiveMinimum": "more than", "minimum": "at least", "maximum": "at most"}
     yield error(
         "FB204",
-        f"{called(fault.steps)} must be {bound} {fault.rule}, got {fault.shown}",
+        f"{called(fault.steps)} must be {bounds[fault.keyword]} {fault.rule:,}, got {fault.shown}",
         where=fault.document.place(fault.steps),
         steps=fault.steps,
     )
@@ -331,6 +331,7 @@ _TRANSLATIONS: dict[str, Callable[[Fault], Iterator[Problem]]] = {
     "minItems": _wrong_length,
     "minLength": _too_short,
     "minProperties": _too_short,
+    "maximum": _number_out_of_range,
     "minimum": _number_out_of_range,
     "not": _forbidden,
     "pattern": _wrong_form,

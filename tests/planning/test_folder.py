@@ -322,3 +322,10 @@ def test_a_search_gives_up_after_so_many_names_and_not_after_so_many_seconds(roo
 
     assert (code, message) == ("FB403", "'**/*.png' looks through more than 3 files")
     assert help
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
+    fault = JobFolder(tmp_path).open(f"{'a' * 300}.png")
+
+    assert isinstance(fault, Fault)
+    assert fault.code == "FB401"
