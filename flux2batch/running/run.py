@@ -19,7 +19,7 @@ from random import Random
 from flux2batch import __version__
 from flux2batch.engine.clock import RealClock
 from flux2batch.engine.crew import Crew
-from flux2batch.engine.events import BalanceSeen, Event, RunBegan, RunEnded
+from flux2batch.engine.events import BalanceSeen, Event, Retried, RunBegan, RunEnded
 from flux2batch.engine.executor import Ending, Executor, Observer, Stop
 from flux2batch.engine.journal import Journal
 from flux2batch.engine.lifecycle import Life, Phase
@@ -36,11 +36,13 @@ from flux2batch.planning.configuration import concurrency
 from flux2batch.planning.plan import Plan, row_of
 from flux2batch.planning.shot import ShotId
 from flux2batch.reporting import ledger
+from flux2batch.running.again import Again, OnlySome, asked_again, clear_away, with_lives
 from flux2batch.running.exits import exit_code_of
 from flux2batch.running.feed import PlanFeed, phase_of, resumed, service_of
 from flux2batch.running.hands import RealHands
 from flux2batch.running.housekeeping import Doorman, put_in_order, replace_file
 from flux2batch.running.outlook import Outlook, look_ahead
+from flux2batch.running.recorded_run import Present
 from flux2batch.running.reuse import NOBODY, Neighbourhood, adopt, look_around, neighbours
 from flux2batch.running.services import Services, open_services
 from flux2batch.running.standings import Counts, count
@@ -83,7 +85,14 @@ class Run:
     """An open run directory beside the plan it is for. Nothing has been sent."""
 
     def __init__(
-        self, *, plan: Plan, wishes: Wishes, directory: RunDirectory, services: Services, stack: ExitStack
+        self,
+        *,
+        plan: Plan,
+        wishes: Wishes,
+        directory: RunDirectory,
+        services: Services,
+        stack: ExitStack,
+        again: Again | None = None,
     ) -> None:
         self._plan = plan
         self._wishes = wishes
@@ -93,12 +102,15 @@ class Run:
         self._crew: Crew | None = None
         self._executor: Executor | None = None
         self._stop: Stop = "no"
-        self._standing = directory.journal.standing()
+        self._again = again
+        self._lives_again = asked_again(directory.journal, again, at=self._clock.now().at) if again else {}
+        self._asked = OnlySome(plan, self._lives_again) if again else plan
+        self._standing = with_lives(directory.journal.standing(), self._lives_again)
         self._reconciled = reconcile(plan, self._standing)
         self.neighbourhood = self._look_around()
         self._stack = stack
         self.outlook: Outlook = look_ahead(
-            plan,
+            self._asked,
             self._standing,
             self._reconciled,
             found=self.neighbourhood.finds,
@@ -136,6 +148,7 @@ class Run:
         providers = self._services.providers
         self._append([(None, self._began(run_id))])
         gallery = Gallery(self.root, known=_nothing_known)
+        self._ask_again(gallery)
         put_in_order(gallery, journal, self._standing, self._reconciled, self.root, self._append)
         self._directory.originals.mkdir(parents=True, exist_ok=True)
         originals = Gallery(self._directory.originals, known=_nothing_known)
@@ -169,11 +182,18 @@ class Run:
             exit_code=code,
         )
 
+    def _ask_again(self, gallery: Gallery) -> None:
+        """Record what a person asked for, now that it is agreed to: before this a refusal changed nothing."""
+        if self._again is None:
+            return
+        clear_away(gallery, Present(self.root), self._lives_again)
+        self._append([(shot, Retried(by=self._again.by)) for shot in self._lives_again])
+
     def _look_around(self) -> Neighbourhood:
         """Emulated pictures are never reused, and --fresh looks nowhere."""
         if self._wishes.emulated or self._wishes.fresh:
             return NOBODY
-        wanted = (shot.id for shot in self._plan if phase_of(self._standing, shot.id) is Phase.PLANNED)
+        wanted = (shot.id for shot in self._asked if phase_of(self._standing, shot.id) is Phase.PLANNED)
         further = (*self._wishes.reuse, *self._plan.configuration.reuse)
         return look_around(wanted, list(neighbours(self.root, further)))
 
@@ -182,7 +202,7 @@ class Run:
         finds = self.neighbourhood.finds
         if not finds:
             return
-        for shot in self._plan:
+        for shot in self._asked:
             find = finds.get(shot.id)
             fact = adopt(shot, find, gallery=gallery, originals=originals) if find else None
             if fact is not None:
@@ -218,7 +238,9 @@ class Run:
         )
         self._executor.stop = self._stop
         try:
-            return self._executor.run(PlanFeed(self._plan, self._standing, services), resumed(self._standing, services))
+            return self._executor.run(
+                PlanFeed(self._asked, self._standing, services), resumed(self._standing, services)
+            )
         finally:
             self._crew.dismiss(patience_s=1.0)
 
@@ -292,9 +314,12 @@ class Run:
 
 
 @contextmanager
-def open_run(plan: Plan, wishes: Wishes, *, environ: Mapping[str, str], now: datetime) -> Iterator[Run]:
+def open_run(
+    plan: Plan, wishes: Wishes, *, environ: Mapping[str, str], now: datetime, again: Again | None = None
+) -> Iterator[Run]:
     """Open the run directory for this plan and this process alone, with the services that the plan names.
 
+    With `again` nothing is bought but those shots, which had ended.
     Raises AccountError where a key is missing, Refused and MachineError as `drive` does.
     """
     purpose = Purpose(
@@ -310,7 +335,7 @@ def open_run(plan: Plan, wishes: Wishes, *, environ: Mapping[str, str], now: dat
         services = stack.enter_context(
             open_services(plan, emulate=wishes.emulate, inner=directory.inner, environ=environ)
         )
-        yield Run(plan=plan, wishes=wishes, directory=directory, services=services, stack=stack)
+        yield Run(plan=plan, wishes=wishes, directory=directory, services=services, stack=stack, again=again)
 
 
 def write_ledger(directory: RunDirectory) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flux2batch.engine.run_directory import INNER
 from flux2batch.errors import AccountError, Refused
 from flux2batch.planning.configuration import is_loopback
 from flux2batch.planning.keys import find_keys, key_fault
@@ -19,6 +20,7 @@ from flux2batch.secret import Secret
 _Keys = dict[str, tuple[str | None, Secret | None]]  # service → base URL where it is not the configured one, and key
 _NEED_NO_KEY = frozenset({"local"})
 _EMULATED_LATENCY = "0.6±0.2"
+_BOOKS = "emulator.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,11 @@ def on_this_machine(plan: Plan) -> bool:
     return local == {True}
 
 
+def emulates_itself(root: Path) -> bool:
+    """Whether a run directory's pictures come from the emulator that a run starts for itself: its books lie in it."""
+    return (root / INNER / _BOOKS).is_file()
+
+
 @contextmanager
 def open_services(plan: Plan, *, emulate: bool, inner: Path, environ: Mapping[str, str]) -> Iterator[Services]:
     """Open what the plan needs. Raises AccountError with what is wrong with a key; nothing is sent."""
@@ -70,7 +77,7 @@ def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> _Keys:
     """An emulator of our own. Its books lie in the run directory, so a killed run finds its tasks again."""
     from flux2batch.emulator.server import Emulator
 
-    emulator = stack.enter_context(Emulator(books=inner / "emulator.db", latency=_EMULATED_LATENCY, concurrency=40))
+    emulator = stack.enter_context(Emulator(books=inner / _BOOKS, latency=_EMULATED_LATENCY, concurrency=40))
     urls = {"bfl": emulator.bfl_base_url, "fal": emulator.fal_base_url}
     keys = {"bfl": emulator.bfl_api_key, "fal": emulator.fal_key}
     return {name: (urls[name], Secret(keys[name])) for name in services_of(plan)}

@@ -1,0 +1,249 @@
+"""What `run` and `retry` share: the price and the uploads shown, consent asked for, the plan run, its end told."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from flux2batch.commands.console import Console, fail, is_terminal, styled, this_console
+from flux2batch.commands.plan import Dollars
+from flux2batch.errors import Refused
+
+if TYPE_CHECKING:
+    from flux2batch.engine.policy import Unknowns
+    from flux2batch.planning.plan import Plan
+    from flux2batch.running.again import Again
+    from flux2batch.running.outlook import Outlook
+    from flux2batch.running.run import Run, Wishes
+
+_ASKS_FOR_A_BUDGET = Decimal(10)
+_SIGNALS: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a run is agreed to and shown."""
+
+    yes: bool
+    up_to_budget: bool
+    as_json: bool
+    quiet: bool
+    open_sheet: bool
+    next_time: str  # the command that goes on with it
+
+
+class OnUnknown(click.ParamType[Any]):
+    """hold, ask, or resubmit with how often at most."""
+
+    name = "rule"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Unknowns:
+        from flux2batch.engine.policy import Unknowns
+
+        if isinstance(value, Unknowns):
+            return value
+        rule, _, most = str(value).partition(":")
+        match rule:
+            case "hold" | "ask" if not most:
+                return Unknowns(rule=rule, most=0)
+            case "resubmit" if not most or most.isdecimal():
+                return Unknowns(rule=rule, most=int(most or 1))
+            case _:
+                return self.fail(f"{value!r} is none of hold, ask, resubmit, resubmit:2", param, ctx)
+
+
+def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of every command that runs a plan."""
+    for option in (
+        click.option("--quiet", "-q", is_flag=True, help="No progress."),
+        click.option("--json", "as_json", is_flag=True, help="Events, one a line."),
+        click.option("--open", "open_sheet", is_flag=True, help="Open the contact sheet at the end."),
+        click.option("--moderated-ok", is_flag=True, help="Moderated shots do not make the exit code 1."),
+        click.option(
+            "--on-unknown",
+            metavar="RULE",
+            type=OnUnknown(),
+            default="hold",
+            help="Of a take whose answer was lost: hold (default), ask, resubmit[:N].",
+        ),
+        click.option("--up-to-budget", is_flag=True, help="Run as many shots as fit the budget."),
+        click.option("--max-usd", metavar="X", type=Dollars(), help="What this call may spend at the most."),
+        click.option("--yes", is_flag=True, help="Consent to the price and the uploads."),
+    ):
+        function = option(function)
+    return function
+
+
+def plan_of(
+    file: Path,
+    *,
+    sets: tuple[str, ...],
+    strict: bool,
+    assume_price: Decimal | None,
+    max_shots: int | None,
+    allow_paths: tuple[Path, ...],
+    config: Path | None,
+    max_usd: Decimal | None,
+    **selection: Any,
+) -> Plan:
+    """The plan of a job file under these flags; what is wrong with it ends the command. Its budget is looked at later,
+    where it is known what has been spent."""
+    from flux2batch.planning.configuration import load_configuration
+    from flux2batch.planning.plan import PlanOptions, plan_job
+    from flux2batch.reading.load import load_job
+    from flux2batch.reading.problems import has_errors
+
+    job, problems = load_job(file, allow_paths=allow_paths, sets=sets)
+    if job is None or has_errors(problems, strict=strict):
+        fail(problems, strict=strict)
+    configuration = load_configuration(
+        file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
+    )
+    options = PlanOptions(check_budget=False, strict=strict, **selection)
+    plan = plan_job(job, configuration=configuration, options=options)
+    plan.add_warnings(problems)
+    return plan
+
+
+def wishes_for(
+    *, root: Path, emulate: bool, emulated: bool, command: str, max_usd: Decimal | None, **rest: Any
+) -> Wishes:
+    """How this call is to be run, with what follows from this machine."""
+    from platformdirs import user_state_path
+
+    from flux2batch.money import Money
+    from flux2batch.running.run import Wishes
+
+    return Wishes(
+        root=root,
+        emulate=emulate,
+        emulated=emulated,
+        command=command,
+        max_usd=None if max_usd is None else Money(max_usd),
+        state_folder=user_state_path("flux2batch", appauthor=False),
+        accept_rollback=False,
+        fork=False,
+        **rest,
+    )
+
+
+def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | None = None) -> NoReturn:
+    """Show it, ask, run it, and end the command with the exit code of what became of it."""
+    from flux2batch.commands import run_shown as shown
+    from flux2batch.reporting.progress import Tally
+    from flux2batch.running.run import open_run
+
+    console = this_console()
+    as_json = manner.as_json
+    if plan.warnings and not as_json:
+        console.show_problems(plan.warnings)
+    with open_run(plan, wishes, environ=os.environ, now=datetime.now(UTC), again=again) as run:
+        outlook = run.outlook
+        if not as_json:
+            console.say_all(shown.summary(plan, outlook, emulated=wishes.emulated))
+        if not outlook.has_work and not as_json:
+            _nothing_to_do(console, run)
+        if outlook.new:
+            _within_budget(run, plan, up_to_budget=manner.up_to_budget)
+            _consent(console, plan, outlook, yes=manner.yes, emulate=wishes.emulate, emulated=wishes.emulated)
+        tally = Tally(wanted=outlook.new + outlook.on_the_way, budget=run.budget, committed=outlook.committed_usd)
+        observer = shown.observer_for(console, tally, as_json=as_json, quiet=manner.quiet or not outlook.has_work)
+        began = shown.stopwatch()
+        with _signals(run, console) as received:
+            report = run.go(observer)
+        observer.close()
+    code = _SIGNALS[received[0]] if received and report.exit_code <= 5 else report.exit_code
+    if isinstance(observer, shown.JsonEvents):
+        observer.finished(replace(report, exit_code=code))
+    elif outlook.has_work:
+        console.say_all(shown.ending(report, seconds=shown.stopwatch() - began, command=manner.next_time))
+        console.say("  ", styled(str(report.root), "cyan"))
+    if manner.open_sheet:
+        click.launch(str(report.root / "index.html"))
+    raise click.exceptions.Exit(code)
+
+
+def _nothing_to_do(console: Console, run: Run) -> None:
+    outlook = run.outlook
+    console.say(styled("✓ ", "green"), f"Nothing to do: {outlook.done:,} of {outlook.planned:,} are there.")
+
+
+def _within_budget(run: Run, plan: Plan, *, up_to_budget: bool) -> None:
+    """A plan that is dearer than what may be spent is refused before anything is sent."""
+    outlook = run.outlook
+    if outlook.fits or (up_to_budget and outlook.fitting):
+        return
+    from flux2batch.commands.run_shown import span
+    from flux2batch.errors import InvalidInput
+    from flux2batch.money import show
+    from flux2batch.reading.problems import error
+
+    spent = f", of which {show(outlook.committed_usd)} are spent or in doubt" if outlook.committed_usd else ""
+    bound = run.budget
+    raise InvalidInput(
+        [
+            error(
+                "FB610",
+                f"{outlook.new:,} new shots cost {span(outlook.min_usd, outlook.max_usd)},"
+                f" the budget is {show(bound) if bound is not None else 'less'}{spent}",
+                where=plan.job.document.place(("budget", "max_usd")),
+                steps=("budget", "max_usd"),
+                help=f"{outlook.fitting:,} of them fit: --up-to-budget runs those" if outlook.fitting else "none fits",
+            )
+        ]
+    )
+
+
+def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emulate: bool, emulated: bool) -> None:
+    """Ask for the money and the uploads, or insist that a script has said yes."""
+    if emulate:
+        return
+    from flux2batch.planning.configuration import tightest_budget
+
+    interactive = is_terminal(console.stderr) and os.isatty(0)
+    bounded = tightest_budget(plan.configuration, plan.job.budget.max_usd) is not None
+    if yes and not emulated and not interactive and outlook.max_usd > _ASKS_FOR_A_BUDGET and not bounded:
+        raise Refused(
+            "FB611: above $10 a script needs a bound as well as --yes:"
+            " budget.max_usd in the job, --max-usd, or limits in your configuration."
+        )
+    if yes:
+        return
+    if not interactive:
+        raise Refused("FB611: this would cost money, and nobody is here to ask. Say --yes to consent.")
+    files = len(plan.totals.uploads)
+    uploads = f" and upload {files} file{'s' if files != 1 else ''}" if files else ""
+    if not click.confirm(f"Spend up to ${outlook.max_usd:,.2f}{uploads}?", default=False, err=True):
+        raise Refused("Nothing was sent.")
+
+
+@contextmanager
+def _signals(run: Run, console: Console) -> Iterator[list[int]]:
+    """The first signal lets the run finish what is in flight, the second stops it, the third leaves at once."""
+    received: list[int] = []
+
+    def heard(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) >= 3:
+            os._exit(_SIGNALS[received[0]])
+        run.stop("drain" if len(received) == 1 else "now")
+
+    known = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in known:
+        signal.signal(number, heard)
+    try:
+        yield received
+    finally:
+        for number, handler in known.items():
+            signal.signal(number, handler)
+        if received:
+            console.say()
