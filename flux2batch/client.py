@@ -59,7 +59,7 @@ from flux2batch.money import Money, show
 from flux2batch.planning.configuration import Configuration, load_configuration, model_fault
 from flux2batch.planning.configuration_file import is_loopback, read_value
 from flux2batch.planning.keys import KEY_NAMES, Key, find_keys, key_fault
-from flux2batch.planning.parameters import check_model
+from flux2batch.planning.models.parameters import check_model
 from flux2batch.planning.shot import Quote
 from flux2batch.providers import registry
 from flux2batch.providers.contract import Prepared
@@ -182,7 +182,11 @@ class Client:
         line = self._provider.connect(prepared)
         if isinstance(line, NotSent):
             return line
-        return self._provider.send(line, prepared)
+        try:
+            return self._provider.send(line, prepared)
+        except (KeyboardInterrupt, SystemExit) as stopped:
+            stopped.add_note(f"The request to {self._provider.name} was on its way: it may be drawn and charged.")
+            raise
 
     # Waiting and fetching: free to repeat.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import signal
 import subprocess
 import sys
 import threading
@@ -316,6 +317,28 @@ def test_what_is_late_is_collected_later_by_anybody_who_has_the_ticket():
         assert result.seed == 9
         assert result.task_id == ticket.task_id
         assert emulator.books.counts()["tasks"] == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer that interrupts")
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [("never-ends", "Client.collect(Ticket(provider='bfl'"), ("stall", "it may be drawn and charged")],
+)
+def test_who_presses_ctrl_c_is_told_what_is_still_out_there(fault: str, says: str):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with Emulator(faults=[fault]) as emulator, bfl(emulator) as client:
+            signal.setitimer(signal.ITIMER_REAL, 0.7)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                client.generate("a paper boat", **SMALL)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert any(says in note for note in caught.value.__notes__)
 
 
 def test_a_task_that_nobody_knows_any_more_is_lost(emulator: Emulator, monkeypatch: pytest.MonkeyPatch):

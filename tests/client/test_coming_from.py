@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from flux2batch.emulator.server import Emulator
-from flux2batch.planning.catalogue import entries
+from flux2batch.planning.models.catalogue import entries
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

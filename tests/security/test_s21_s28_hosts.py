@@ -24,8 +24,10 @@ from flux2batch.engine.events import (
     Ticket,
     Unanswered,
 )
+from flux2batch.errors import AnswerLost, InvalidInput, Refused, RequestRejected
+from flux2batch.library import load
 from flux2batch.planning.configuration import load_configuration
-from flux2batch.planning.reference_urls import judge_url
+from flux2batch.planning.references.urls import judge_url
 from flux2batch.providers import registry, transport
 from flux2batch.providers.contract import Prepared, Provider
 from flux2batch.providers.hosts import BFL, FAL, Forbidden, is_public_address, judge
@@ -344,7 +346,22 @@ def test_s26_a_base_url_on_loopback_reaches_nobody_else(hosts: FakeHosts, provid
     assert hosts.asked == []
 
 
-# S27 (keys that a job may not set) is a table in tests/reading: see bad_field_cases.py.
+# S27: what a job may not set.
+
+
+@pytest.mark.parametrize(
+    "key", ["base_url", "webhook_url", "headers", "proxy", "trust", "allow", "prices", "limits", "FAL_BASE_URL"]
+)
+@pytest.mark.parametrize("inside", [False, True], ids=["at the top", "in params"])
+def test_s27_a_job_does_not_decide_where_requests_go(key: str, inside: bool):
+    job = {"flux2batch": 1, "prompt": "a boat", **({"params": {key: "x"}} if inside else {key: "x"})}
+    with pytest.raises(InvalidInput) as caught:
+        load(job)
+
+    assert [problem.code for problem in caught.value.problems] == ["FB705"]
+    assert caught.value.exit_code == 4
+    assert "your own configuration" in str(caught.value)
+
 
 # S28: a .env of somebody else's folder.
 
@@ -386,3 +403,25 @@ def test_s28_a_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytes
             client.generate("a paper boat", size="512x512")
 
         assert {key for _, key in emulator.books.sightings()} == {"fal", "none"}
+
+
+# S32, as far as it is about one picture from Python: what may have been charged counts against the day.
+
+
+def test_s32_the_days_limit_holds_between_calls_and_counts_what_may_be_charged(hosts: FakeHosts, tmp_path: Path):
+    config = tmp_path / "config.toml"
+    config.write_text("[limits]\nper_day_usd = 0.07\n")
+    answers = hosts["api.bfl.ai"].answers
+    with Client("bfl/flux-2-pro", api_key=CANARY, config=config, timeout=5) as client:
+        answers["/v1/flux-2-pro"] = (422, {}, as_json({"detail": "no"}))
+        for _ in range(3):  # refused for good: nothing of the day is taken
+            with pytest.raises(RequestRejected):
+                client.generate("a boat", size="512x512")
+        answers["/v1/flux-2-pro"] = (500, {}, as_json({"detail": "no"}))
+        for _ in range(2):  # may be charged: $0.03 each
+            with pytest.raises(AnswerLost):
+                client.generate("a boat", size="512x512")
+        with pytest.raises(Refused, match=r"\$0.06 of today's limit of \$0.07 are spent or reserved"):
+            client.generate("a boat", size="512x512")
+
+    assert len(hosts["api.bfl.ai"].received) == 5
