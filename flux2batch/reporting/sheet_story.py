@@ -122,13 +122,11 @@ class RunStory:
         planned = [_planned(row, self.lives, labels) for row in plan]
         ids = {shot.id for shot in planned}
         others = [(shot, life) for shot, life in self.lives.items() if shot not in ids and _is_worth_showing(life)]
-        others.sort(key=lambda one: one[1].began_at.timestamp() if one[1].began_at else 0.0, reverse=True)
+        others.sort(key=_when, reverse=True)
         taken: dict[object, int] = {_point(shot): 1 for shot in planned}
         known = planned
         for number, (id, life) in enumerate(others, start=len(planned)):
             shot = _recorded(id, life, number)
-            if shot is None:
-                continue
             point = _point(shot)
             is_past = _is_moved_away(life) or (labels and set(shot.coordinates) != set(labels))
             version = taken.get(point, 1 if is_past else 0)
@@ -187,7 +185,13 @@ def _point(shot: KnownShot) -> object:
 
 def _is_worth_showing(life: Life) -> bool:
     """What was withdrawn, or never came to more than an intent, is not worth a place beside the plan."""
-    return bool(life.saved) or life.phase not in (Phase.PLANNED, Phase.INTENT)
+    return life.intended is not None and (bool(life.saved) or life.phase not in (Phase.PLANNED, Phase.INTENT))
+
+
+def _when(one: tuple[ShotId, Life]) -> float:
+    """When it was asked for, or taken over."""
+    at = one[1].began_at or one[1].since
+    return at.timestamp() if at else 0.0
 
 
 def _is_moved_away(life: Life) -> bool:
@@ -226,11 +230,10 @@ def _bounded(frames: object) -> int:
     return min(frames, _MOST_FRAMES) if type(frames) is int and frames > 0 else 1
 
 
-def _recorded(id: ShotId, life: Life, number: int) -> KnownShot | None:
-    """What the journal alone says; None for a picture that was adopted before anything was intended here."""
+def _recorded(id: ShotId, life: Life, number: int) -> KnownShot:
+    """What the journal alone says."""
     intended = life.intended
-    if intended is None:
-        return None
+    assert intended is not None, "BUG: only what was intended or adopted has come to something"
     return KnownShot(
         id=id,
         index=number,

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recorded_runs import Shot, grid, id_of, make_way, picture, put, run_again, run_directory
+from recorded_runs import AT, Shot, grid, id_of, make_way, picture, put, run_again, run_directory
 
+from flux2batch.engine.events import Adopted
 from flux2batch.engine.journal import Journal
 from flux2batch.engine.run_directory import journal_of
+from flux2batch.planning.shot import ShotId
 from flux2batch.running.sheet_drawing import EVERYTHING
 from flux2batch.running.sheets import write_sheet
 
@@ -266,6 +268,37 @@ def test_every_earlier_picture_of_a_place_has_its_own_version(tmp_path: Path) ->
     foxes = {c["at"]["version"]: c["id"] for c in cells_of(both) if c["at"]["subject"] == "fox"}
 
     assert foxes == {"now": id_of(200), "earlier": id_of(100), "earlier-2": id_of(1)}
+
+
+def adopted(root: Path, shot: Shot, source: str) -> None:
+    put(root / shot.path, picture(int(shot.id[:6], 16)))
+    with closing(Journal.open(journal_of(root), driving=True)) as journal:
+        journal.append(
+            [(ShotId(shot.id), Adopted(source=source, intended=shot.intended, saved=(shot.saved(0),)))], at=AT
+        )
+
+
+def test_a_picture_that_was_taken_over_says_where_it_was_paid_for(tmp_path: Path) -> None:
+    shots = grid(subject=["fox", "owl"])
+    shots[1].ends = "planned"
+    root = run_directory(tmp_path / "run", shots)
+    adopted(root, shots[1], "/home/somebody/runs/draft")
+
+    _, owl = cells_of(data_of(root))
+
+    assert (owl["state"], owl["usd"], owl["seconds"], owl["at"]) == ("done", "0", None, {"subject": "owl"})
+    assert owl["reason"] == "taken over from draft, and not paid for here"
+    assert owl["thumb"] is not None
+
+
+def test_one_that_was_taken_over_for_an_earlier_plan_is_shown_among_the_earlier_ones(tmp_path: Path) -> None:
+    root = run_directory(tmp_path / "run", grid(subject=["fox", "owl"]))
+    gone = Shot(id=id_of(7), coordinates={"subject": "fox"}, path="earlier/x-00000007.png")
+    adopted(root, gone, "../draft")
+
+    data = data_of(root, selected=replace(EVERYTHING, earlier=True))
+
+    assert [(c["at"].get("version"), c["state"]) for c in cells_of(data) if c["id"] == gone.id] == [("earlier", "done")]
 
 
 def test_what_was_withdrawn_or_never_sent_of_an_earlier_plan_is_not_shown(tmp_path: Path) -> None:
