@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -124,19 +124,23 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, *, run_directory_id: str) -> Journal:
-        """A new, empty journal. The folder is there and holds none."""
-        database = _connect(path, mode="rwc")
-        database.execute("PRAGMA journal_mode = WAL")
-        _be_durable(database)
-        with database:
-            database.execute("BEGIN IMMEDIATE")
-            for statement in _statements():
-                database.execute(statement)
-            database.execute(f"PRAGMA application_id = {_APPLICATION}")
-            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            database.execute("INSERT INTO meta VALUES ('run_directory', ?)", (run_directory_id,))
-        # Without this the file itself may be gone after a power loss, and with it everything that was committed.
-        sync_folder(path.parent)
+        """A new, empty journal. The folder is there and holds none.
+
+        It is made beside its place: a process that dies while making it leaves no half journal to be found damaged.
+        """
+        new = path.with_name(f"{path.name}.new")
+        for leftover in (new, *_companions(new)):
+            leftover.unlink(missing_ok=True)
+        try:
+            with closing(_connect(new, mode="rwc")) as database:
+                _fill(database, run_directory_id)
+            new.replace(path)
+            # Without this the file itself may be gone after a power loss, and with it everything that was committed.
+            sync_folder(path.parent)
+            database = _connect(path, mode="rw")
+            _be_durable(database)
+        except (OSError, sqlite3.Error) as error:
+            raise MachineError(f"The journal {path} cannot be made: {error}.") from error
         return cls(database, path, driving=True)
 
     @classmethod
@@ -145,7 +149,7 @@ class Journal:
         if not path.is_file() or path.stat().st_size == 0:
             raise JournalDamaged(f"{path} is empty. Nothing was sent. See 'flux2batch doctor --recover'.")
         try:
-            database = _connect(path, mode="rw" if driving else "ro")
+            database = _connect(path, mode="rw") if driving else _connect_to_read(path)
             _inspect(database, path)
             if driving:
                 _be_durable(database)
@@ -155,7 +159,7 @@ class Journal:
 
     def close(self) -> None:
         """Write the snapshot, where this process drives, and close."""
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, MachineError):
             if self._driving and self._since_snapshot and not self._database.in_transaction:
                 self.write_snapshot()
         self._database.close()
@@ -172,7 +176,7 @@ class Journal:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany("INSERT INTO events (at, shot, kind, payload) VALUES (?, ?, ?, ?)", rows)
         except sqlite3.Error as error:
-            raise MachineError(f"The journal {self._path} cannot be written: {error}.") from error
+            raise self._unwritable(error) from error
         self._since_snapshot += len(rows)
         for shot in {shot for shot, _ in facts if shot is not None}:
             self._fresh.pop(shot, None)  # what was remembered of it is older than this
@@ -189,12 +193,18 @@ class Journal:
         stirred = "SELECT DISTINCT shot FROM events WHERE seq > ? AND seq <= ? AND shot IS NOT NULL"
         shots = [ShotId(shot) for (shot,) in self._database.execute(stirred, (upto, last))]
         rows = [_snapshot_row(shot, self._fresh.get(shot) or self.life(shot)) for shot in shots]
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._database.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (str(last),))
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", rows)
+                self._database.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (str(last),))
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
         self._fresh.clear()
         self._since_snapshot = 0
+
+    def _unwritable(self, error: sqlite3.Error) -> MachineError:
+        return MachineError(f"The journal {self._path} cannot be written: {error}.")
 
     def _still_there(self) -> None:
         """Writing into a file that somebody deleted would be writing into nothing."""
@@ -224,13 +234,18 @@ class Journal:
 
     def set_meta(self, key: str, value: str) -> None:
         """Remember a fact about the run directory as a whole."""
-        with self._database:
-            self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        try:
+            with self._database:
+                self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
 
     def entries(self, *, after: int = 0, shot: ShotId | None = None) -> Iterator[Entry]:
         """The events in the order in which they happened."""
         chosen = "WHERE seq > ?" if shot is None else "WHERE seq > ? AND shot = ?"
-        parameters = (after,) if shot is None else (after, shot)
+        return self._entries(chosen, (after,) if shot is None else (after, shot))
+
+    def _entries(self, chosen: str, parameters: Sequence[object]) -> Iterator[Entry]:
         rows = self._database.execute(
             f"SELECT seq, at, shot, kind, payload FROM events {chosen} ORDER BY seq", parameters
         )
@@ -242,6 +257,10 @@ class Journal:
                 )
         except (records.UnreadableRecord, ValueError, sqlite3.DatabaseError) as error:
             raise _damaged(self._path, str(error)) from error
+
+    def run_entries(self) -> Iterator[Entry]:
+        """The events of the runs themselves, which belong to no shot."""
+        return self._entries("WHERE shot IS NULL", ())
 
     def life(self, shot: ShotId) -> Life:
         """All that is known of one shot."""
@@ -327,6 +346,41 @@ def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
     # A run directory from someone else may hold views and triggers of their own: they get no functions.
     database.execute("PRAGMA trusted_schema = OFF")
     return database
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A reader's connection. Beside a journal that was closed SQLite makes a file even to read it, and cannot where
+    the folder is read-only; then the journal is whole as it stands."""
+    database = _connect(path, mode="ro")
+    try:
+        database.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError as error:
+        database.close()
+        log = path.with_name(f"{path.name}-wal")
+        if log.is_file() and log.stat().st_size:
+            raise MachineError(
+                f"{path} cannot be read where it is ({error}): a run was cut off here, and its folder is read-only."
+                " Copy the run directory, and look at the copy."
+            ) from error
+        return _connect(path, mode="ro&immutable=1")
+    return database
+
+
+def _fill(database: sqlite3.Connection, run_directory_id: str) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    _be_durable(database)
+    with database:
+        database.execute("BEGIN IMMEDIATE")
+        for statement in _statements():
+            database.execute(statement)
+        database.execute(f"PRAGMA application_id = {_APPLICATION}")
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute("INSERT INTO meta VALUES ('run_directory', ?)", (run_directory_id,))
+
+
+def _companions(path: Path) -> tuple[Path, Path]:
+    """The files that SQLite keeps beside a database while it is in use."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
 def _be_durable(database: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from flux2batch.engine.journal import Journal
+from flux2batch.engine.journal import Journal, JournalDamaged
 from flux2batch.engine.lock import DirectoryLock
 from flux2batch.errors import MachineError, Refused, UsageError
 
@@ -72,6 +72,8 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
     with DirectoryLock(inner, now=now):
         path = inner / "journal.db"
         fresh = not path.exists()
+        if fresh and path.with_name("journal.db-wal").exists():
+            raise JournalDamaged(f"{path} is gone, and what belongs to it is left. Nothing was sent.")
         journal = (
             Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
         )
