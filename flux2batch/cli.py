@@ -47,7 +47,11 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "See a run through",
-        (_entry("retry", "Ask again for shots that ended without a picture."),),
+        (
+            _entry("status", "Show how far a run is, what went wrong, what is next."),
+            _entry("retry", "Ask again for shots that ended without a picture."),
+            _entry("ledger", "Show what was spent, by model, day, status or axis."),
+        ),
     ),
     (
         "Look at the pictures",

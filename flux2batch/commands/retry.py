@@ -130,8 +130,8 @@ def _choose(
     """The shots that are meant, the job file that they came from, and whether all of it is emulated."""
     from flux2batch.engine.lifecycle import Phase
     from flux2batch.engine.run_directory import look_into
-    from flux2batch.planning.picks import read_picks
     from flux2batch.planning.shot import ShotId
+    from flux2batch.planning.tables.picks import read_picks
     from flux2batch.reporting.sheet_choice import choice_of
     from flux2batch.running.again import choose_again
     from flux2batch.running.recorded_run import RecordedRun

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -48,10 +50,48 @@ class DirectoryLock:
         self._lock.release()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """The process that drives a run directory, by its own word."""
+
+    pid: int
+    host: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since}"
+
+
+def driver_of(folder: Path) -> Driver | None:
+    """Who drives the run directory of this inner folder now; None where nobody does.
+
+    The lock itself is not touched: whoever wants it at this very moment must not find it taken.
+    """
+    driver = _said(folder / "driver.json")
+    return driver if driver is not None and _may_live(driver) else None
+
+
 def _holder(driver: Path) -> str:
     """Who holds the lock, as far as the holder has said so."""
+    return str(_said(driver) or "another process")
+
+
+def _said(file: Path) -> Driver | None:
     try:
-        says = json.loads(driver.read_text(encoding="utf-8"))
-        return f"process {int(says['pid'])} on {says['host']} since {says['since']}"
+        says = json.loads(file.read_text(encoding="utf-8"))
+        return Driver(pid=int(says["pid"]), host=str(says["host"]), since=str(says["since"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return None
+
+
+def _may_live(driver: Driver) -> bool:
+    """A process that was killed leaves its word behind. Another machine cannot be asked, and Windows has no such look."""
+    if driver.host != socket.gethostname() or sys.platform == "win32":
+        return True
+    try:
+        os.kill(driver.pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

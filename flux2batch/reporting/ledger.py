@@ -181,6 +181,14 @@ def as_csv(all_lines: Iterable[Line]) -> Iterator[str]:
         yield _csv_row([_cell(name, getattr(line, name)) for name in COLUMNS])
 
 
+def totals_as_csv(sums: Iterable[Total], *, by: str) -> Iterator[str]:
+    """Sums as CSV, by what they were made."""
+    yield _csv_row((by, "takes", "pictures", "estimate_usd", "charged_usd", "at_risk_usd"))
+    for each in sums:
+        figures = (each.takes, each.pictures, each.estimate, each.charged, each.at_risk)
+        yield _csv_row((disarmed(each.name), *map(_Number, figures)))
+
+
 def _csv_row(cells: Iterable[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(cells)

@@ -38,10 +38,17 @@ def count(plan: Iterable[Shot], journal: Journal) -> Counts:
 
 
 def count_all(journal: Journal, *, planned: int) -> Counts:
-    """The counts of every shot that the run directory knows; `planned` more wait in its plan."""
-    standing = journal.standing()
+    """The counts of every shot that the run directory knows; `planned` more wait in its plan.
+
+    A shot that was planned once and is not begun counts only with the plan: it may be asked for no more.
+    """
+    return count_standing(journal.standing(), planned=planned)
+
+
+def count_standing(standing: Standing, *, planned: int) -> Counts:
+    """`count_all` of a standing."""
     known = [(shot, one.phase) for shot, one in standing.ended.items()]
-    known += [(shot, life.phase) for shot, life in standing.open.items()]
+    known += [(shot, life.phase) for shot, life in standing.open.items() if life.phase is not Phase.PLANNED]
     waiting = [(ShotId(""), Phase.PLANNED)] * planned
     return _count([*known, *waiting], standing)
 

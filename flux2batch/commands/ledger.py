@@ -1,0 +1,137 @@
+"""`flux2batch ledger`: what was estimated and charged, take by take or summed up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flux2batch.commands.command import as_command
+from flux2batch.commands.console import Console, Part, column, counted, styled, table, this_console
+from flux2batch.errors import UsageError
+
+if TYPE_CHECKING:
+    from flux2batch.engine.journal import Journal
+    from flux2batch.reporting.ledger import Line, Total
+
+SCHEMA_VERSION = 1
+_ALWAYS = ("model", "status", "day")
+
+
+@as_command(
+    "ledger",
+    summary="Show what was spent, by model, day, status or axis.",
+    examples=[
+        ("flux2batch ledger", "The newest run, by model"),
+        ("flux2batch ledger job.yaml --by subject", "By the values of an axis"),
+        ("flux2batch ledger runs/final --csv > spent.csv", "Every take, for a spreadsheet"),
+        ("flux2batch ledger --picks picks.yaml --json", "What the picked shots have cost, for programs"),
+    ],
+)
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--by", metavar="WHAT", help="Sums by model, status, day (UTC), or an axis. Default: model.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV: a take a line, or with --by a sum a line.")
+@click.option("--json", "as_json", is_flag=True, help="JSON: a take a line, or with --by a sum a line.")
+@click.option("--only", metavar="EXPR", help='The shots for which this is true: "guidance >= 3".')
+@click.option("--picks", metavar="FILE", type=click.Path(path_type=Path), help="The shots picked in a sheet.")
+def command(
+    directory: Path | None, by: str | None, as_csv: bool, as_json: bool, only: str | None, picks: Path | None
+) -> None:
+    """Show what the takes of a run directory were estimated at, what was charged, and what may yet be.
+
+    DIR may be a job file, meaning its run directory, or be left out, meaning the newest under runs/. Everything is
+    drawn from the journal, and the sums equal it to the last digit. A take is one attempt at a shot.
+    """
+    if as_csv and as_json:
+        raise click.UsageError("choose one of --csv and --json")
+    from flux2batch.commands.run_directories import run_directory
+    from flux2batch.engine.run_directory import look_into
+    from flux2batch.reporting import ledger
+
+    console = this_console()
+    root = run_directory(directory)
+    with look_into(root) as opened:
+        chosen = _chosen(root, opened.journal, only=only, picks=picks)
+        lines = [line for line in ledger.lines(opened.journal.entries()) if chosen is None or line.shot in chosen]
+        emulated = opened.journal.meta("kind") == "emulated"
+    if by is not None:
+        _check(by, lines)
+    if by is None and (as_csv or as_json):
+        console.stdout.writelines(ledger.as_csv(lines) if as_csv else ledger.as_jsonl(lines))
+        return
+    sums = ledger.totals(lines, by=by or "model")
+    if as_csv:
+        console.stdout.writelines(ledger.totals_as_csv(sums, by=by or "model"))
+    elif as_json:
+        console.stdout.writelines(_as_json(by or "model", sums))
+    else:
+        _show(console, root, by or "model", sums, ledger.totals(lines), emulated=emulated)
+
+
+def _chosen(root: Path, journal: Journal, *, only: str | None, picks: Path | None) -> frozenset[str] | None:
+    """The shots that these flags ask for; None for all there are."""
+    if only is None and picks is None:
+        return None
+    from flux2batch.planning.tables.picks import read_picks
+    from flux2batch.reporting.sheet_choice import choice_of
+    from flux2batch.running.recorded_run import RecordedRun
+
+    run = RecordedRun(root, journal)
+    run.look_again()
+    shots = run.shots()
+    chooses = choice_of(shots, only=only, picks=None if picks is None else read_picks(picks))
+    return frozenset(shot.id for shot in shots if any(chooses(shot, frame) for frame in range(1, shot.frames + 1)))
+
+
+def _check(by: str, lines: Iterable[Line]) -> None:
+    axes = dict.fromkeys(axis for line in lines for axis in line.coordinates)
+    if by in _ALWAYS or by in axes:
+        return
+    from flux2batch.reading.suggest import did_you_mean
+
+    known = [*_ALWAYS, *axes]
+    help = did_you_mean(by, known) or f"there are {', '.join(known)}"
+    raise UsageError(f"--by {by}: no such axis; {help}")
+
+
+def _as_json(by: str, sums: Iterable[Total]) -> Iterator[str]:
+    for each in sums:
+        plain: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "by": by,
+            "name": each.name,
+            "takes": each.takes,
+            "pictures": each.pictures,
+            "estimate_usd": f"{each.estimate:f}",
+            "charged_usd": f"{each.charged:f}",
+            "at_risk_usd": f"{each.at_risk:f}",
+        }
+        yield json.dumps(plain, ensure_ascii=False) + "\n"
+
+
+def _show(
+    console: Console, root: Path, by: str, sums: Sequence[Total], all_of_it: Sequence[Total], *, emulated: bool
+) -> None:
+    if not sums:
+        console.say(f"No take is in the books of {root}.")
+        return
+    columns = [
+        column(by, shrinks=True),
+        *(column(title, right=True) for title in ("takes", "pictures", "estimate", "charged", "in doubt")),
+    ]
+    rows = [_row(styled(each.name or "–", "bold"), each) for each in sums]
+    total = _row(styled("total", "bold"), all_of_it[0]) if len(sums) > 1 else None
+    console.print_all(table(columns, rows, total=total, width=console.width))
+    if emulated:
+        console.say("Emulated: nothing of it was really charged.")
+    console.say(f"{counted(all_of_it[0].takes, 'take')} of {root}")
+
+
+def _row(name: Part, total: Total) -> tuple[Part, ...]:
+    from flux2batch.money import show
+
+    at_risk = styled(show(total.at_risk), "yellow") if total.at_risk else styled("–", "dim")
+    return name, f"{total.takes:,}", f"{total.pictures:,}", show(total.estimate), show(total.charged), at_risk

@@ -1,0 +1,131 @@
+"""What is to be said of a run directory at a glance, read from its journal beside whoever drives it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flux2batch.engine.events import RunBegan, RunEnded
+from flux2batch.engine.journal import Journal, Standing
+from flux2batch.engine.lifecycle import Life, Phase
+from flux2batch.engine.lock import Driver, driver_of
+from flux2batch.engine.run_directory import RunDirectory
+from flux2batch.planning.shot import ShotId
+from flux2batch.running.feed import phase_of
+from flux2batch.running.recorded_run import PLAN
+from flux2batch.running.standings import Counts, count_standing
+
+_BAD = (Phase.MODERATED, Phase.REJECTED, Phase.FAILED, Phase.LOST)
+_MOST_LOOKED_AT = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why shots ended without a picture, and how many ended so."""
+
+    phase: Phase
+    says: str
+    shots: int
+    example: str  # where the picture of one of them would be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    """The last call that drove the run directory."""
+
+    command: str
+    began: datetime
+    ended: datetime | None  # None: it goes on, or was killed
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """A run directory at a glance."""
+
+    root: Path
+    job_name: str
+    job_file: str | None
+    emulated: bool
+    counts: Counts
+    reasons: tuple[Reason, ...]
+    unknowns: tuple[tuple[ShotId, Life], ...]
+    missing: int  # pictures that were noted as gone
+    driver: Driver | None
+    last: LastRun | None
+
+
+def overview(directory: RunDirectory) -> Overview:
+    """Look once. The counts are those of the whole directory, earlier plans among them."""
+    driver = driver_of(directory.inner)  # first: where nobody drives, what follows is the last word
+    journal = directory.journal
+    standing = journal.standing()
+    waiting = sum(phase_of(standing, shot) is Phase.PLANNED for shot in planned_ids(directory.root))
+    return Overview(
+        root=directory.root,
+        job_name=journal.meta("job_name") or directory.root.resolve().name,
+        job_file=journal.meta("job_file"),
+        emulated=journal.meta("kind") == "emulated",
+        counts=count_standing(standing, planned=waiting),
+        reasons=tuple(_reasons(journal, standing)),
+        unknowns=unknowns_in(standing),
+        missing=sum(
+            not (directory.root / path).is_file()
+            for one in standing.ended.values()
+            if one.phase is Phase.DONE
+            for path in one.paths
+        ),
+        driver=driver,
+        last=_last_run(journal),
+    )
+
+
+def unknowns_in(standing: Standing) -> tuple[tuple[ShotId, Life], ...]:
+    """The shots whose answer was lost, the oldest first."""
+    found = [(shot, life) for shot, life in standing.open.items() if life.phase is Phase.UNKNOWN]
+    return tuple(sorted(found, key=lambda one: one[1].since.timestamp() if one[1].since else 0.0))
+
+
+def planned_ids(root: Path) -> Iterator[ShotId]:
+    """The shots of the plan that was last run here; none where that file is not what we wrote."""
+    with suppress(OSError, ValueError, TypeError, KeyError), (root / PLAN).open(encoding="utf-8") as lines:
+        for line in lines:
+            yield ShotId(str(json.loads(line)["id"]))
+
+
+def _reasons(journal: Journal, standing: Standing) -> Iterator[Reason]:
+    counted: Counter[tuple[Phase, str]] = Counter()
+    examples: dict[tuple[Phase, str], str] = {}
+    bad = [(shot, one.phase) for shot, one in standing.ended.items() if one.phase in _BAD]
+    for shot, phase in bad[:_MOST_LOOKED_AT]:
+        life = journal.life(shot)
+        key = (phase, life.reason or "no reason given")
+        counted[key] += 1
+        examples.setdefault(key, place_of(life, shot))
+    for (phase, says), shots in sorted(counted.items(), key=lambda one: (_BAD.index(one[0][0]), -one[1])):
+        yield Reason(phase=phase, says=says, shots=shots, example=examples[phase, says])
+
+
+def place_of(life: Life, shot: str) -> str:
+    """How a person finds a shot: by where its picture is to be."""
+    return life.intended.paths[0] if life.intended and life.intended.paths else shot[:8]
+
+
+def _last_run(journal: Journal) -> LastRun | None:
+    entries: Sequence[tuple[datetime, object]] = [(entry.at, entry.event) for entry in journal.run_entries()]
+    began = next(((at, event) for at, event in reversed(entries) if isinstance(event, RunBegan)), None)
+    if began is None:
+        return None
+    at, event = began
+    end = next(((at, e) for at, e in reversed(entries) if isinstance(e, RunEnded) and e.run == event.run), None)
+    return LastRun(
+        command=event.command,
+        began=at,
+        ended=end[0] if end else None,
+        exit_code=end[1].exit_code if end else None,
+    )

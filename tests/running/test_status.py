@@ -1,0 +1,153 @@
+"""`flux2batch status`: counts, reasons, who drives, and what to type next; it changes nothing."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from tiny_runs import Runs, Said
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "status.schema.json").read_text(encoding="utf-8"))
+
+
+def test_status_counts_shots_by_what_became_of_them(runs: Runs) -> None:
+    runs.made()
+
+    said = runs("status", runs.job, "--json")
+
+    jsonschema.validate(said.json, SCHEMA)
+    wanted = {
+        "planned": 0,
+        "done": 1,
+        "moderated": 1,
+        "rejected": 0,
+        "failed": 1,
+        "unknown": 1,
+        "stalled": 0,
+        "lost": 0,
+    }
+    assert {name: said.json[name] for name in wanted} == wanted
+    assert (said.code, said.err) == (0, "")
+
+
+def test_status_agrees_with_the_last_line_of_the_run(runs: Runs) -> None:
+    runs.write(["calm", "[emulate content-moderated]", "[emulate drop-after-accept]"])
+    finished = runs("run", runs.job, "--emulate", "--json").lines[-1]
+
+    status = runs("status", "--json").json
+
+    assert {name: finished[name] for name in status} == status
+
+
+def test_status_tells_people_reasons_doubts_and_what_is_next(runs: Runs) -> None:
+    runs.made()
+
+    out = runs("status", runs.job).out
+
+    assert "1 × Protected Content" in out
+    assert "up to $0.014" in out
+    assert f"flux2batch resolve {runs.root}" in out
+    assert f"flux2batch retry {runs.root}" in out
+    assert out.index("resolve") < out.index("retry")
+
+
+def test_what_the_plan_has_and_the_journal_does_not_is_planned(runs: Runs) -> None:
+    runs.write(["calm", "wild", "cold"], more="budget: {max_usd: 0.03}\n")
+    runs("run", runs.job, "--emulate", "--up-to-budget", "--quiet")
+
+    counts = runs("status", runs.job, "--json").json
+
+    assert (counts["done"], counts["planned"]) == (2, 1)
+
+
+def test_status_reads_a_folder_in_which_nothing_may_be_written(runs: Runs) -> None:
+    runs.made(["calm"])
+    before = sorted(path.name for path in runs.journal.parent.iterdir())
+    assert "journal.db-shm" not in before  # with it SQLite could read on
+    for folder in (runs.root, runs.journal.parent):
+        folder.chmod(0o555)
+
+    said = _without_privileges(lambda: runs("status", runs.root, "--json"))
+
+    assert (said.code, said.err) == (0, "")
+    assert said.json["done"] == 1
+    assert sorted(path.name for path in runs.journal.parent.iterdir()) == before
+
+
+def _without_privileges(does: Callable[[], Said]) -> Said:
+    """What it says in a process that file permissions hold back, also where the tests run as root."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                header, nothing = struct.pack("Ii", 0x20080522, 0), bytes(24)
+                assert ctypes.CDLL(None).capset(header, nothing) == 0
+            said = does()
+            os.write(writing, json.dumps([said.code, said.out, said.err]).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        answer = json.loads(pipe.read())
+    os.waitpid(child, 0)
+    return Said(*answer)
+
+
+def test_status_looks_on_while_a_run_goes_on_and_says_who_drives(runs: Runs) -> None:
+    runs.write([f"slow {number}" for number in range(60)], model="bfl/flux-2-pro")
+    driving = subprocess.Popen(
+        [sys.executable, "-m", "flux2batch", "run", str(runs.job), "--emulate", "--quiet"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _until(lambda: (runs.root / "plan.jsonl").exists())
+        looking = runs("status", runs.root)
+        watched = runs("status", runs.root, "--watch", "--json")
+        assert driving.wait(timeout=60) == 0
+    finally:
+        driving.kill()
+
+    assert f"driven now by process {driving.pid}" in looking.out
+    assert watched.lines[-1]["done"] == 60
+
+
+def test_a_run_that_was_killed_is_not_said_to_go_on(runs: Runs) -> None:
+    runs.write([f"slow {number}" for number in range(30)])
+    driving = subprocess.Popen(
+        [sys.executable, "-m", "flux2batch", "run", str(runs.job), "--emulate", "--quiet"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _until(lambda: (runs.root / "plan.jsonl").exists())
+    driving.send_signal(signal.SIGKILL)
+    driving.wait(timeout=60)
+
+    out = runs("status", runs.root).out
+
+    assert "driven now" not in out
+    assert "was cut off" in out
+
+
+@pytest.mark.parametrize("directory", ["", "empty", "nowhere"])
+def test_what_is_no_run_directory_is_a_usage_error(runs: Runs, tmp_path: Path, directory: str) -> None:
+    (tmp_path / "empty").mkdir()
+
+    assert runs("status", *([directory] if directory else [])).code == 2
+
+
+def _until(true: object) -> None:
+    for _ in range(600):
+        if true():  # type: ignore[operator]
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came to that")
