@@ -11,20 +11,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flux2batch.errors import InvalidInput
-from flux2batch.planning import folder
-from flux2batch.planning.catalogue import Entry, identifying
 from flux2batch.planning.configuration import Configuration, host_fault
 from flux2batch.planning.fault import Fault
-from flux2batch.planning.given_pictures import reference_of
+from flux2batch.planning.files import folder
 from flux2batch.planning.identity import shot_id
-from flux2batch.planning.parameters import SERVICE_NAMES, check_prompt, check_together, check_value
-from flux2batch.planning.picture import Picture
-from flux2batch.planning.preparing import prepare
-from flux2batch.planning.pricing import quote
-from flux2batch.planning.reference_limits import check_reference
-from flux2batch.planning.references import ReferenceShelf
+from flux2batch.planning.models.catalogue import Entry, identifying
+from flux2batch.planning.models.parameters import SERVICE_NAMES, check_prompt, check_together, check_value
+from flux2batch.planning.models.pricing import quote
+from flux2batch.planning.models.sizes import SIZE_PARAMETERS, Size, resolve_size
+from flux2batch.planning.references.given import reference_of
+from flux2batch.planning.references.limits import check_reference
+from flux2batch.planning.references.picture import Picture
+from flux2batch.planning.references.preparing import prepare
+from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Reference, Shot
-from flux2batch.planning.sizes import SIZE_PARAMETERS, Size, resolve_size
 from flux2batch.reading.problems import Problem, Steps, error, has_errors
 
 _WORDS_FOR_IMAGES = ("references", "image", "input_images", "reference_images")

@@ -6,6 +6,7 @@
     ├── Refused                  4   raise a limit, or decide otherwise
     ├── AccountError             6   see to the key or the credits
     ├── MachineError             7   see to the disk, the lock, the network
+    │   └── GoneForGood          7   (the same, where trying again cannot help)
     └── NoPicture                1   (of Client alone) read what became of the one picture
         ├── RequestRejected      1   mend what the service names
         ├── PictureModerated     1   change the prompt or the references
@@ -76,6 +77,10 @@ class MachineError(FluxError):
     """This machine cannot do it now: disk, lock, journal or network."""
 
     exit_code = 7
+
+
+class GoneForGood(MachineError):
+    """What was to be written to is no longer there: trying again cannot help."""
 
 
 class NoPicture(FluxError):

@@ -16,7 +16,7 @@ from flux2batch.commands.console import Console, column, styled, table, this_con
 from flux2batch.money import show
 from flux2batch.planning.configuration import Configuration, load_configuration
 from flux2batch.planning.keys import KEY_NAMES, Key, find_keys, key_fault
-from flux2batch.planning.pricing import PriceOverride
+from flux2batch.planning.models.pricing import PriceOverride
 
 
 @as_command(

@@ -53,7 +53,7 @@ def command(
         raise click.UsageError("say where to: --to FOLDER, or --zip FILE")
 
     from flux2batch.commands.run_directories import run_directory
-    from flux2batch.planning.picks import read_picks
+    from flux2batch.planning.tables.picks import read_picks
     from flux2batch.running.exporting import MANIFEST, choose, export
     from flux2batch.running.recorded_run import open_recorded
 

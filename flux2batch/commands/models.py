@@ -12,10 +12,10 @@ import click
 from flux2batch.commands.command import as_command
 from flux2batch.commands.console import Console, Part, column, styled, table, this_console
 from flux2batch.errors import UsageError
-from flux2batch.planning import models_in_words as words
-from flux2batch.planning.catalogue import Entry, entries
 from flux2batch.planning.configuration import Configuration, load_configuration
-from flux2batch.planning.parameters import check_model
+from flux2batch.planning.models import in_words as words
+from flux2batch.planning.models.catalogue import Entry, entries
+from flux2batch.planning.models.parameters import check_model
 
 _WIDEST = 100
 _ROOM_FOR_CONTROLS = 100  # narrower, and nothing could be read of either column

@@ -12,8 +12,8 @@ from flux2batch.engine.policy import Budgets
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import is_run_directory, look_into
 from flux2batch.money import ZERO, Money, show
+from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Plan
-from flux2batch.planning.pricing import Estimate
 from flux2batch.reading.problems import Problem, error, warning
 from flux2batch.running.feed import phase_of
 from flux2batch.running.outlook import Outlook, look_ahead

@@ -10,8 +10,8 @@ from typing import Any
 
 from flux2batch.commands.console import Part, column, counted, styled, table
 from flux2batch.money import ZERO, Money, show
+from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Batch, Plan, PlannedAxis
-from flux2batch.planning.pricing import Estimate
 from flux2batch.planning.shot import Quote
 
 _PROMPTS = 3

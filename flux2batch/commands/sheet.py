@@ -65,7 +65,7 @@ def command(
         raise click.UsageError("--zip packs the whole sheet: it goes without --single-file, -o and --open")
 
     from flux2batch.commands.run_directories import run_directories
-    from flux2batch.planning.picks import read_picks
+    from flux2batch.planning.tables.picks import read_picks
     from flux2batch.running.sheet_drawing import Selected
     from flux2batch.running.sheets import SEVERAL, default_target, write_sheet, write_single_file, write_zip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -87,8 +88,9 @@ class Crew:
         """Let the threads go; those that are in the middle of something are given a moment."""
         for _ in self._threads:
             self._work.put(None)
+        until = time.monotonic() + patience_s
         for thread in self._threads:
-            thread.join(timeout=patience_s)
+            thread.join(timeout=max(0.0, until - time.monotonic()))
         for line, _ in self._lines.values():
             line.close()
 

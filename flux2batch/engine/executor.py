@@ -17,7 +17,7 @@ from flux2batch.engine.events import Accepted, AccountRefused, Event, Intended, 
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Overrun, fits
 from flux2batch.engine.scheduler import Moment, Open, Outcome, Scheduler, Told, Work
-from flux2batch.errors import MachineError
+from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import Shot, ShotId
 
@@ -164,6 +164,7 @@ class Executor:
         self._returning: list[Offer] = []
         self._overrun: Overrun | None = None
         self._error: Exception | None = None
+        self._leave_at: float | None = None  # when not even what is in a worker's hands is waited for any more
         self.stop: Stop = "no"  # set by a signal's handler
 
     def run(self, feed: Feed, resumed: Sequence[Resumed]) -> Ending:
@@ -182,7 +183,7 @@ class Executor:
             more = self._begin_takes(feed, wanted)
             self._commit()
             self._hand_out()
-            if self._scheduler.is_idle and not more:
+            if (self._scheduler.is_idle and not more) or self._has_waited_enough():
                 break
             self._take_in(self._patience_s())
             self._commit()
@@ -200,15 +201,25 @@ class Executor:
             self._scheduler.stop()
         if self.stop == "now":
             self._scheduler.abort()
+            self._leave_at = self._leave_at or self._clock.now().s + _ABORT_S
+
+    def _has_waited_enough(self) -> bool:
+        """Whoever says stop twice gets the terminal back: a submit that is still unanswered stays one in `sending`."""
+        return self._leave_at is not None and self._clock.now().s >= self._leave_at
 
     def _begin_takes(self, feed: Feed, wanted: Mapping[str, Iterator[Offer]]) -> bool:
         """Intend as many new takes as there is room for; whether more may be begun later."""
         if self.stop != "no" or isinstance(self._error, MachineError) or self._scheduler.problem is not None:
             return False
-        returning = self._scheduler.resubmits()
-        if returning:
-            self._returning.extend(feed.again(returning))
-        waiting = [self._begin_takes_of(service, offers) for service, offers in wanted.items()]
+        try:
+            returning = self._scheduler.resubmits()
+            if returning:
+                self._returning.extend(feed.again(returning))
+            waiting = [self._begin_takes_of(service, offers) for service, offers in wanted.items()]
+        except Exception as error:
+            # A plan that cannot be read on, a daily limit that cannot be kept: what is in flight is still brought home.
+            self._give_up(error)
+            return False
         return any(waiting)
 
     def _begin_takes_of(self, service: str, wanted: Iterator[Offer]) -> bool:
@@ -263,11 +274,10 @@ class Executor:
 
     def _patience_s(self) -> float | None:
         """How long to wait for an outcome before looking again; None: until there is one."""
-        if not self._workers.free:
-            return None
         now = self._clock.now()
-        wake_at = self._scheduler.wake_at(now)
-        return None if wake_at is None else max(0.0, wake_at - now.s)
+        wake_at = self._scheduler.wake_at(now) if self._workers.free else None
+        moments = [moment for moment in (wake_at, self._leave_at) if moment is not None]
+        return max(0.0, min(moments) - now.s) if moments else None
 
     def _take_in(self, timeout_s: float | None) -> None:
         for shot, outcome in self._workers.outcomes(timeout_s):
@@ -309,46 +319,74 @@ class Executor:
         if self._facts:
             self._append(now)
         for shot, life in self._changed.items():
-            self._journal.remember(shot, life)
-            self._purse.settle(shot, life.committed)
+            try:
+                self._journal.remember(shot, life)
+                self._purse.settle(shot, life.committed)
+            except MachineError as error:
+                self._give_up(error)  # the facts themselves are safe
             if self._scheduler.life(shot) is None:
                 self._shots.pop(shot, None)
                 self._settled.pop(shot, None)
         self._changed.clear()
+        self._tell(now)
+
+    def _tell(self, now: Moment) -> None:
+        """Let whoever watches know. A watcher that fails is not told any more, and costs nobody a picture."""
         news, self._news = self._news, []
-        for shot, event, life in news:
-            self._observer.saw(shot, event, life, now)
-        self._observer.standing(
-            Progress(in_hand=self._scheduler.in_hand, committed=self._committed, stopping=self.stop != "no"), now
-        )
+        try:
+            for shot, event, life in news:
+                self._observer.saw(shot, event, life, now)
+            self._observer.standing(
+                Progress(in_hand=self._scheduler.in_hand, committed=self._committed, stopping=self.stop != "no"), now
+            )
+        except BrokenPipeError:
+            self._observer = _Nobody()  # whoever read our output has left: the run goes on
+        except Exception as error:
+            self._observer = _Nobody()
+            self._error = self._error or error
 
     def _append(self, now: Moment) -> None:
-        """Record the facts. A task id that came is worth a minute of trying, even on a full disk."""
+        """Record the facts. A task id that came, or may still come, is worth a minute of trying on a full disk."""
         until_s = now.s + _RESCUE_S
         while True:
             try:
                 self._journal.append(self._facts, at=now.at)
             except MachineError as error:
                 self._give_up(error)
-                if self._clock.now().s >= until_s:
+                hopeless = isinstance(error, GoneForGood) or not any(isinstance(e, Accepted) for _, e in self._facts)
+                if self._clock.now().s >= until_s or (hopeless and not self._scheduler.is_sending):
                     raise FactsUnrecorded(error, self._facts) from error
-                self._take_in(1.0)
+                self._take_in(_PAUSE_S)
             else:
                 self._facts = []
                 return
 
 
 _RESCUE_S = 60.0
+_PAUSE_S = 1.0
+_ABORT_S = 1.0
 
 
 class FactsUnrecorded(MachineError):
-    """The journal could not be written to the end. What it should have said of paid takes is in the message."""
+    """The journal could not be written to the end. `recover` has, a line each, what it should say of paid takes."""
 
     def __init__(self, cause: MachineError, facts: Sequence[tuple[ShotId | None, Event]]) -> None:
-        lines = [
-            f"RECOVER {shot} {e.ticket.task_id} {e.ticket.poll_url}" for shot, e in facts if isinstance(e, Accepted)
-        ]
-        super().__init__("\n".join([str(cause), *lines]))
+        super().__init__(str(cause))
+        self.recover = tuple(
+            f"RECOVER {shot} {event.ticket.task_id} {event.ticket.poll_url}"
+            for shot, event in facts
+            if isinstance(event, Accepted)
+        )
+
+
+class _Nobody:
+    """Watches nothing."""
+
+    def saw(self, shot: ShotId, event: ShotEvent, life: Life, now: Moment) -> None:
+        pass
+
+    def standing(self, standing: Progress, now: Moment) -> None:
+        pass
 
 
 def intention(offer: Offer, *, take: int) -> Intended:

@@ -22,7 +22,7 @@ from flux2batch.durable import sync_folder
 from flux2batch.engine import records
 from flux2batch.engine.events import Event, RunEvent, ShotEvent
 from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase, advance
-from flux2batch.errors import MachineError
+from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money, usd
 from flux2batch.planning.shot import ShotId
 
@@ -213,7 +213,7 @@ class Journal:
         except OSError:
             same = False
         if not same:
-            raise MachineError(f"The journal {self._path} was removed or replaced while it was in use.")
+            raise GoneForGood(f"The journal {self._path} was removed or replaced while it was in use.")
 
     # Reading.
 

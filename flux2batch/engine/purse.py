@@ -74,9 +74,12 @@ class DailyPurse:
         """The lease becomes what the shot has cost, or may have."""
         if shot not in self._leased or self._leased[shot] == committed:
             return
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._write(shot, committed)
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._write(shot, committed)
+        except sqlite3.Error as error:
+            raise MachineError(f"The daily limit cannot be kept: {error}.") from error
 
     def close(self) -> None:
         self._database.close()

@@ -307,6 +307,11 @@ class Scheduler:
         return not self._active
 
     @property
+    def is_sending(self) -> bool:
+        """Whether a submit is under way: its answer may still bring a task id."""
+        return any(active.busy and active.life.phase is Phase.SENDING for active in self._active.values())
+
+    @property
     def in_hand(self) -> int:
         """How many shots this run has in its hands."""
         return len(self._active)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from flux2batch.pictures import parts
-from flux2batch.planning import formats
-from flux2batch.planning.decoding import MAX_PIXELS, SIDEWAYS
-from flux2batch.planning.formats.stripped import Format, Stripped
+from flux2batch.planning.references import formats
+from flux2batch.planning.references.decoding import MAX_PIXELS, SIDEWAYS
+from flux2batch.planning.references.formats.stripped import Format, Stripped
 
 MAX_BYTES = 64_000_000
 """What a download may weigh. The largest picture of these models, uncompressed, has a quarter of it."""

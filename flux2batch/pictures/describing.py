@@ -15,7 +15,7 @@ from flux2batch.pictures.checking import MAX_BYTES
 from flux2batch.pictures.description import Description, Level, facts, from_json
 from flux2batch.pictures.embedding import jpeg, png, webp
 from flux2batch.pictures.parts import Part
-from flux2batch.planning.formats.stripped import Format
+from flux2batch.planning.references.formats.stripped import Format
 
 _MODULES: dict[Format, ModuleType] = {"PNG": png, "JPEG": jpeg, "WEBP": webp}
 _MAX_SIDECAR_BYTES = 4_000_000

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from flux2batch.durable import sync_folder
-from flux2batch.planning import directories
-from flux2batch.planning.directories import Directory
+from flux2batch.planning.files import directories
+from flux2batch.planning.files.directories import Directory
 
 # O_BINARY exists on Windows alone, the others do not exist there.
 _CREATE = (

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flux2batch.pictures.checking import MAX_BYTES, Flaw
-from flux2batch.planning import formats
-from flux2batch.planning.decoding import MAX_PIXELS, SIDEWAYS
-from flux2batch.planning.plain_pixels import plain
+from flux2batch.planning.references import formats
+from flux2batch.planning.references.decoding import MAX_PIXELS, SIDEWAYS
+from flux2batch.planning.references.plain_pixels import plain
 
 if TYPE_CHECKING:
     from PIL import Image

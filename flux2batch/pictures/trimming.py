@@ -5,9 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from flux2batch.planning import formats
-from flux2batch.planning.formats import Stripped
-from flux2batch.planning.plain_pixels import JPEG_QUALITY, plain
+from flux2batch.planning.references import formats
+from flux2batch.planning.references.formats import Stripped
+from flux2batch.planning.references.plain_pixels import JPEG_QUALITY, plain
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flux2batch.errors import MachineError
-from flux2batch.planning.folder import in_megabytes
+from flux2batch.planning.files.folder import in_megabytes
 from flux2batch.safe_text import safe_line
 
 _AGAIN = "then run the same command again"

@@ -13,11 +13,11 @@ from typing import Any
 
 from flux2batch.errors import InvalidInput
 from flux2batch.money import Money
-from flux2batch.planning.catalogue import Entry, entries
 from flux2batch.planning.configuration_file import KEYS, Written, read_file, read_value
 from flux2batch.planning.configuration_file import is_loopback as is_loopback
 from flux2batch.planning.fault import Fault
-from flux2batch.planning.pricing import PriceOverride
+from flux2batch.planning.models.catalogue import Entry, entries
+from flux2batch.planning.models.pricing import PriceOverride
 from flux2batch.reading.problems import Problem, error
 from flux2batch.reading.suggest import closest
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flux2batch.money import Money
-from flux2batch.planning.pricing import PriceOverride
+from flux2batch.planning.models.pricing import PriceOverride
 from flux2batch.reading.problems import Place, Problem, Steps, error
 from flux2batch.reading.suggest import closest
 

@@ -13,18 +13,18 @@ from typing import Any
 from flux2batch.errors import InvalidInput
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.configuration import Configuration, tightest_budget
-from flux2batch.planning.expansion import Draft, Script, Walk
-from flux2batch.planning.findings import Findings
-from flux2batch.planning.pricing import Estimate, cliff
-from flux2batch.planning.references import ReferenceShelf
-from flux2batch.planning.request import Request
-from flux2batch.planning.rows import Builder, row_of
-from flux2batch.planning.script import Prepared, prepare
-from flux2batch.planning.selection import Selection
+from flux2batch.planning.models.pricing import Estimate, cliff
+from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Shot, ShotId
-from flux2batch.planning.spread import ranks
-from flux2batch.planning.survey import Survey, survey
-from flux2batch.planning.totals import Batch, Tally, Totals
+from flux2batch.planning.shots.expansion import Draft, Script, Walk
+from flux2batch.planning.shots.findings import Findings
+from flux2batch.planning.shots.request import Request
+from flux2batch.planning.shots.rows import Builder, row_of
+from flux2batch.planning.shots.script import Prepared, prepare
+from flux2batch.planning.shots.survey import Survey, survey
+from flux2batch.planning.shots.totals import Batch, Tally, Totals
+from flux2batch.planning.sweep.selection import Selection
+from flux2batch.planning.sweep.spread import ranks
 from flux2batch.reading.job import Job
 from flux2batch.reading.problems import Note, Problem, error, has_errors, in_order, warning
 

@@ -14,14 +14,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from flux2batch.planning.template_faults import Refusal, TemplateFault
-from flux2batch.planning.template_files import TemplateFolder
-from flux2batch.planning.template_meter import MAX_OUTPUT, METER
-from flux2batch.planning.template_paths import safe_component
-from flux2batch.planning.template_values import EmptyCell, KeyedTable, ValueObject
+from flux2batch.planning.templates.faults import Refusal, TemplateFault
+from flux2batch.planning.templates.files import TemplateFolder
+from flux2batch.planning.templates.meter import MAX_OUTPUT, METER
+from flux2batch.planning.templates.paths import safe_component
+from flux2batch.planning.templates.values import EmptyCell, KeyedTable, ValueObject
 
 if TYPE_CHECKING:
-    from flux2batch.planning.template_compiler import Compiler, Unit
+    from flux2batch.planning.templates.compiler import Compiler, Unit
 
 __all__ = [
     "EmptyCell",
@@ -127,7 +127,7 @@ def compile_template(text: str, *, folder: TemplateFolder | None, kind: Literal[
     """
     if is_static(text):
         return Template(text, None, None, single=False)
-    from flux2batch.planning.template_compiler import compiler_for
+    from flux2batch.planning.templates.compiler import compiler_for
 
     compiler = compiler_for(folder, paths=kind == "path")
     unit, single = compiler.template(text)
@@ -136,14 +136,14 @@ def compile_template(text: str, *, folder: TemplateFolder | None, kind: Literal[
 
 def compile_expression(text: str) -> Expression:
     """The expression, ready to evaluate; TemplateFault where it cannot be one."""
-    from flux2batch.planning.template_compiler import compiler_for
+    from flux2batch.planning.templates.compiler import compiler_for
 
     compiler = compiler_for(None, paths=False)
     return Expression(text, compiler, compiler.expression(text))
 
 
 def _evaluated(compiler: Compiler, unit: Unit, scope: dict[str, Any]) -> Any:
-    from flux2batch.planning.template_compiler import result_of
+    from flux2batch.planning.templates.compiler import result_of
 
     METER.start()
     context = compiler.context(unit, scope)

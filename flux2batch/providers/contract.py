@@ -9,7 +9,7 @@ from typing import Protocol
 
 from flux2batch.engine.events import Downloaded, NotSent, Polled, Submitted, Ticket
 from flux2batch.money import Money
-from flux2batch.planning.picture import Picture as Picture
+from flux2batch.planning.references.picture import Picture as Picture
 from flux2batch.planning.shot import Shot
 
 

@@ -32,8 +32,8 @@ from flux2batch.engine.events import (
     Vanished,
 )
 from flux2batch.money import Money
-from flux2batch.planning.catalogue import Entry
-from flux2batch.planning.parameters import SERVICE_NAMES, request_fields
+from flux2batch.planning.models.catalogue import Entry
+from flux2batch.planning.models.parameters import SERVICE_NAMES, request_fields
 from flux2batch.planning.shot import Shot
 from flux2batch.providers.answers import (
     detail_of,

@@ -7,7 +7,7 @@
 | download | never | any (known delivery hosts quietly) | https | public | up to 3, each judged again |
 | reference that we look at | never | any, by name | https on 443 | public | up to 3, each judged again |
 
-A reference is judged by planning/reference_urls.py, which is all that is done with one that is only handed on.
+A reference is judged by planning/references/urls.py, which is all that is done with one that is only handed on.
 
 A custom base URL (from the environment or the user's configuration, never from a job) opens its own origin. A base on
 loopback is an emulator or a test: it opens loopback hosts on every port, over plain http, and nothing else.

@@ -8,9 +8,9 @@ from importlib import import_module
 
 from flux2batch.errors import UsageError
 from flux2batch.money import Money
-from flux2batch.planning.catalogue import Entry
 from flux2batch.planning.configuration import Configuration
-from flux2batch.planning.pricing import unit_price
+from flux2batch.planning.models.catalogue import Entry
+from flux2batch.planning.models.pricing import unit_price
 from flux2batch.providers.contract import Provider
 from flux2batch.providers.hosts import BFL, FAL, HostRules
 from flux2batch.providers.wire import Credentials, Wire

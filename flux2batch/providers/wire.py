@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes, urljoin
 
 from flux2batch.engine.events import Downloaded, DownloadFailed, Fetched, LinkExpired, NotSent
-from flux2batch.planning.folder import MAX_BYTES
-from flux2batch.planning.reference_urls import judge_url
+from flux2batch.planning.files.folder import MAX_BYTES
+from flux2batch.planning.references.urls import judge_url
 from flux2batch.providers import transport
 from flux2batch.providers.answers import excerpt, wait_of
 from flux2batch.providers.clock import utc_now

@@ -16,7 +16,7 @@ from flux2batch.reading.problems import Note, Problem, Steps, error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisSource:
-    """An axis as written; planning/axes.py turns it into values. `steps` finds its text and its places."""
+    """An axis as written; planning/sweep/axes.py turns it into values. `steps` finds its text and its places."""
 
     name: str
     written: Any  # a list, a mapping, or a scalar such as 1..5 or data.products

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flux2batch.errors import InvalidInput
-from flux2batch.planning.picks import Pick, Picks
-from flux2batch.planning.template_faults import TemplateFault
-from flux2batch.planning.template_values import ValueObject
+from flux2batch.planning.tables.picks import Pick, Picks
+from flux2batch.planning.templates.faults import TemplateFault
+from flux2batch.planning.templates.values import ValueObject
 from flux2batch.planning.templating import Expression, compile_expression
 from flux2batch.reading.problems import Place, Problem, error
 from flux2batch.reading.suggest import did_you_mean

@@ -16,8 +16,8 @@ from flux2batch.pictures import parts
 from flux2batch.pictures.describing import description_in, embed
 from flux2batch.pictures.description import Level, describe
 from flux2batch.pictures.troubles import machine_error
-from flux2batch.planning.picks import Pick, Picks
 from flux2batch.planning.shot import ShotId
+from flux2batch.planning.tables.picks import Pick, Picks
 from flux2batch.reporting.ledger import disarmed
 from flux2batch.reporting.sheet_choice import choice_of, said_of
 from flux2batch.reporting.sheet_story import KnownShot

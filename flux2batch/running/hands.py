@@ -25,9 +25,9 @@ from flux2batch.errors import MachineError
 from flux2batch.pictures.checking import Checked, Flaw, check
 from flux2batch.pictures.placing import Conflict, Gallery, Placed
 from flux2batch.pictures.trimming import trim
-from flux2batch.planning.picture import Picture
-from flux2batch.planning.preparing import prepare
-from flux2batch.planning.references import ReferenceShelf
+from flux2batch.planning.references.picture import Picture
+from flux2batch.planning.references.preparing import prepare
+from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.providers.contract import Line, Prepared, Provider
 

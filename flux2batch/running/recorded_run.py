@@ -14,7 +14,7 @@ from flux2batch.engine.journal import Journal, JournalDamaged
 from flux2batch.engine.lifecycle import IllegalEvent
 from flux2batch.engine.run_directory import look_into
 from flux2batch.pictures import paths
-from flux2batch.planning.folder import JobFolder, OpenFile
+from flux2batch.planning.files.folder import JobFolder, OpenFile
 from flux2batch.reading.load import folder_of_the_job
 from flux2batch.reporting.sheet_data import picture_key
 from flux2batch.reporting.sheet_story import KnownShot, PlanUnreadable, ReferenceNamed, RunStory, plan_rows

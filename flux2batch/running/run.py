@@ -293,7 +293,7 @@ class Run:
     def _balances(self, *, when: str) -> dict[str, Money]:
         """What the accounts hold, where the services tell; recorded, so that the books can be held against it."""
         seen: dict[str, Money] = {}
-        if not self.outlook.new:
+        if not self.outlook.new or self._stop == "now":
             return seen
         for name, provider in self._services.providers.items():
             balance = provider.balance()
@@ -351,9 +351,12 @@ class _WithCompanions:
     def __init__(self, journal: Journal, doorman: Doorman) -> None:
         self._journal = journal
         self._doorman = doorman
+        self._moved: list[tuple[ShotId | None, Event]] = []
 
     def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
-        self._journal.append([*facts, *self._doorman.facts()], at=at)
+        self._moved += self._doorman.facts()
+        self._journal.append([*facts, *self._moved], at=at)
+        self._moved.clear()  # not before: the executor tries again where a disk is full
 
     def remember(self, shot: ShotId, life: Life) -> None:
         self._journal.remember(shot, life)

@@ -11,7 +11,7 @@ from typing import Any
 
 from flux2batch.errors import UsageError
 from flux2batch.pictures.troubles import machine_error
-from flux2batch.planning.picks import Picks
+from flux2batch.planning.tables.picks import Picks
 from flux2batch.reporting.sheet_choice import Chooses, choice_of, said_of
 from flux2batch.reporting.sheet_data import Remark, Remarks, ShownRun, sheet_data
 from flux2batch.reporting.sheet_story import KnownShot

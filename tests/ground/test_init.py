@@ -11,8 +11,8 @@ import pytest
 
 from flux2batch.__main__ import main
 from flux2batch.commands.init import FILES
-from flux2batch.planning.catalogue import entries
-from flux2batch.planning.pricing import quote
+from flux2batch.planning.models.catalogue import entries
+from flux2batch.planning.models.pricing import quote
 from flux2batch.reading.load import load_job
 
 WRITTEN = sorted(name for name, _ in FILES)

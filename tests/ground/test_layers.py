@@ -32,13 +32,13 @@ LAYERS: tuple[Layer, ...] = (
         rooms=(
             "__init__", "durable", "errors", "money", "resources", "safe_text", "text_width", "redaction", "secret",
             "reading.problems", "reading.codes", "engine.events",
-            "planning.canonical", "planning.numerals", "planning.slugs",
+            "planning.canonical", "planning.sweep.numerals", "planning.sweep.slugs",
         ),
         foreign=("wcwidth",),
         never=_CLOCK_CHANCE_AND_WORLD,
     ),
     Layer(
-        rooms=("reading", "planning.templating", "planning.template"),
+        rooms=("reading", "planning.templating", "planning.templates"),
         foreign=("yaml", "jsonschema", "referencing", "jinja2", "markupsafe", "wcwidth"),
         never=_CLOCK_CHANCE_AND_WORLD,
     ),
@@ -160,14 +160,14 @@ def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
     ("module", "imported", "says"),
     [
         ("money", "flux2batch.reading.job", "layer 0"),
-        ("reading.schema", "flux2batch.planning.axes", "layer 1"),
-        ("planning.axes", "time", "the clock"),
-        ("planning.axes", "requests", "imports requests"),
+        ("reading.schema", "flux2batch.planning.sweep.axes", "layer 1"),
+        ("planning.sweep.axes", "time", "the clock"),
+        ("planning.sweep.axes", "requests", "imports requests"),
         ("engine.policy", "sqlite3", "the clock"),
         ("engine.policy", "pathlib.Path", "the clock"),
         ("engine.policy", "pathlib.PurePosixPath", None),
         ("providers.bfl", "flux2batch.emulator.server", "do not know one another"),
-        ("commands.plan", "flux2batch.planning.axes", None),
+        ("commands.plan", "flux2batch.planning.sweep.axes", None),
     ],
 )
 def test_the_table_sees_what_is_forbidden(module: str, imported: str, says: str | None) -> None:

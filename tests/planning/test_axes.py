@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planned import plan_data, plan_text, points, problems_of
 
-from flux2batch.planning.chance import draw_numbers
-from flux2batch.planning.ranges import NumberRange, read_range
+from flux2batch.planning.sweep.chance import draw_numbers
+from flux2batch.planning.sweep.ranges import NumberRange, read_range
 
 PROMPT = 'prompt: "a boat {{ a }}"\n'
 

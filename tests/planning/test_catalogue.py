@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 
 from flux2batch.errors import InvalidInput
-from flux2batch.planning.catalogue import Entry, entries, entry, identifying, load_entry
-from flux2batch.planning.parameters import check_value, request_fields
-from flux2batch.planning.pricing import quote
+from flux2batch.planning.models.catalogue import Entry, entries, entry, identifying, load_entry
+from flux2batch.planning.models.parameters import check_value, request_fields
+from flux2batch.planning.models.pricing import quote
 from flux2batch.resources import folder
 
 SHIPPED = sorted((folder("schemas") / "models").glob("*.json"))
@@ -302,7 +302,7 @@ def test_one_model_is_looked_up_without_reading_the_others() -> None:
     asked = (
         "import sys, json; reads = []; loads = json.loads;"
         "json.loads = lambda *a, **k: (reads.append(1), loads(*a, **k))[1];"
-        "from flux2batch.planning.catalogue import entry; entry('bfl/flux-2-pro');"
+        "from flux2batch.planning.models.catalogue import entry; entry('bfl/flux-2-pro');"
         "print(len(reads), 'jsonschema' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout

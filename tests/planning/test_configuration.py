@@ -10,7 +10,6 @@ import pytest
 
 from flux2batch.errors import InvalidInput
 from flux2batch.money import Money, usd
-from flux2batch.planning.catalogue import entries
 from flux2batch.planning.configuration import (
     Configuration,
     concurrency,
@@ -20,7 +19,8 @@ from flux2batch.planning.configuration import (
     model_fault,
     tightest_budget,
 )
-from flux2batch.planning.pricing import quote
+from flux2batch.planning.models.catalogue import entries
+from flux2batch.planning.models.pricing import quote
 from flux2batch.reading.problems import Problem
 
 EVERYTHING = """\

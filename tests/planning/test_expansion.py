@@ -19,7 +19,7 @@ from planned import by_point, ids, plan_data, plan_text, points, problems_of
 from flux2batch.errors import InvalidInput
 from flux2batch.planning.configuration import load_configuration
 from flux2batch.planning.plan import plan_job
-from flux2batch.planning.spread import spread
+from flux2batch.planning.sweep.spread import spread
 from flux2batch.reading.load import load_job
 
 SPECS = Path(__file__).parents[2] / "specs"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flux2batch.planning import directories, globs
-from flux2batch.planning.folder import Fault, JobFolder, OpenFile
+from flux2batch.planning.files import directories, globs
+from flux2batch.planning.files.folder import Fault, JobFolder, OpenFile
 
 
 @pytest.fixture(autouse=True, params=["openat", "by path"])

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux2batch.planning.canonical import canonical_json, digest
-from flux2batch.planning.catalogue import entries, identifying
 from flux2batch.planning.configuration import load_configuration
 from flux2batch.planning.identity import IDENTITY_VERSION, ids_of_seeds, shot_id
+from flux2batch.planning.models.catalogue import entries, identifying
 from flux2batch.planning.plan import plan_job
 from flux2batch.planning.shot import Shot
 from flux2batch.reading.load import load_job, load_job_data

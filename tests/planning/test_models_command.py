@@ -9,9 +9,9 @@ import pytest
 
 from flux2batch.commands.models import command
 from flux2batch.errors import UsageError
-from flux2batch.planning.catalogue import entries
-from flux2batch.planning.models_in_words import example_job
-from flux2batch.planning.parameters import check_value
+from flux2batch.planning.models.catalogue import entries
+from flux2batch.planning.models.in_words import example_job
+from flux2batch.planning.models.parameters import check_value
 from flux2batch.reading.load import load_job
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"

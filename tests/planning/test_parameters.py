@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from flux2batch.planning.catalogue import Entry, entries
 from flux2batch.planning.fault import Fault
-from flux2batch.planning.parameters import (
+from flux2batch.planning.models.catalogue import Entry, entries
+from flux2batch.planning.models.parameters import (
     SERVICE_NAMES,
     check_model,
     check_prompt,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flux2batch.errors import InvalidInput
-from flux2batch.planning.picks import read_picks
-from flux2batch.planning.tables import Table, load_tables
+from flux2batch.planning.tables.picks import read_picks
+from flux2batch.planning.tables.tables import Table, load_tables
 from flux2batch.reading.load import load_job
 
 FOX, OWL, CAT, DOG = (letter * 32 for letter in "abcd")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from flux2batch.money import Money, credits
-from flux2batch.planning.catalogue import Entry, entries
-from flux2batch.planning.pricing import PriceOverride, cliff, estimate, quote, unit_price, unknown_price
+from flux2batch.planning.models.catalogue import Entry, entries
+from flux2batch.planning.models.pricing import PriceOverride, cliff, estimate, quote, unit_price, unknown_price
 from flux2batch.planning.shot import Quote
 
 MEGAPIXEL = (1024, 1024)

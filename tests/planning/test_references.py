@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
-from flux2batch.planning.catalogue import entry
-from flux2batch.planning.collage import MAX_PIXELS, lay_out
-from flux2batch.planning.folder import Fault, JobFolder
-from flux2batch.planning.given_pictures import reference_of
-from flux2batch.planning.picture import Picture
-from flux2batch.planning.preparing import prepare
-from flux2batch.planning.recent import Recent
-from flux2batch.planning.reference_limits import check_reference
-from flux2batch.planning.reference_names import names_of
-from flux2batch.planning.references import ReferenceShelf
-from flux2batch.planning.template_faults import Refusal
+from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.models.catalogue import entry
+from flux2batch.planning.references.collage import MAX_PIXELS, lay_out
+from flux2batch.planning.references.given import reference_of
+from flux2batch.planning.references.limits import check_reference
+from flux2batch.planning.references.names import names_of
+from flux2batch.planning.references.picture import Picture
+from flux2batch.planning.references.preparing import prepare
+from flux2batch.planning.references.recent import Recent
+from flux2batch.planning.references.shelf import ReferenceShelf
+from flux2batch.planning.templates.faults import Refusal
 from flux2batch.reading.job import ReferenceSource
 from flux2batch.reading.problems import Place, exit_code
 

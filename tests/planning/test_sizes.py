@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flux2batch.planning.catalogue import Entry, entries
 from flux2batch.planning.fault import Fault
-from flux2batch.planning.sizes import Size, resolve_size
+from flux2batch.planning.models.catalogue import Entry, entries
+from flux2batch.planning.models.sizes import Size, resolve_size
 
 PRO = entries()["bfl/flux-2-pro"]
 DEV = entries()["fal/flux-2"]  # 512 to 2048 a side

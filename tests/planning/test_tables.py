@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux2batch.planning.table_content import MAX_BYTES, MAX_ROWS
-from flux2batch.planning.tables import Constant, Table, load_tables, scope_of
+from flux2batch.planning.tables.content import MAX_BYTES, MAX_ROWS
+from flux2batch.planning.tables.tables import Constant, Table, load_tables, scope_of
 from flux2batch.planning.templating import EmptyCell, TemplateFault, compile_expression, compile_template
 from flux2batch.reading import codes
 from flux2batch.reading.load import load_job
@@ -405,8 +405,8 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), m
 def test_what_pythons_writer_writes_is_read_back(rows: list[list[str]], separator: str) -> None:
     import csv
 
-    from flux2batch.planning.table_content import DataFile
-    from flux2batch.planning.tables_csv import read_csv
+    from flux2batch.planning.tables.content import DataFile
+    from flux2batch.planning.tables.from_csv import read_csv
 
     raw = io.StringIO(newline="")
     csv.writer(raw, delimiter=separator).writerows([["one", "two"], *rows])
@@ -421,10 +421,10 @@ def test_what_pythons_writer_writes_is_read_back(rows: list[list[str]], separato
 
 @given(st.binary(max_size=200), st.sampled_from(["csv", "json", "jsonl", "yaml"]))
 def test_any_bytes_are_a_table_or_problems(content: bytes, kind: str) -> None:
-    from flux2batch.planning.table_content import DataFile
-    from flux2batch.planning.tables_csv import read_csv
-    from flux2batch.planning.tables_json import read_json, read_json_lines
-    from flux2batch.planning.tables_yaml import read_yaml
+    from flux2batch.planning.tables.content import DataFile
+    from flux2batch.planning.tables.from_csv import read_csv
+    from flux2batch.planning.tables.from_json import read_json, read_json_lines
+    from flux2batch.planning.tables.from_yaml import read_yaml
 
     file = DataFile(content, path=f"t.{kind}", name=f"t.{kind}", code="FB313")
     readers: dict[str, Any] = {

@@ -46,9 +46,9 @@ from flux2batch.engine.events import (
     Vanished,
 )
 from flux2batch.money import usd
-from flux2batch.planning.catalogue import entries
 from flux2batch.planning.configuration import load_configuration
-from flux2batch.planning.picture import Picture
+from flux2batch.planning.models.catalogue import entries
+from flux2batch.planning.references.picture import Picture
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.providers import registry
 from flux2batch.providers.contract import Prepared, Provider

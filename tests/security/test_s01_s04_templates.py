@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from template_payloads import FILES, HEAVY, NOT_ALLOWED, PROBES, folder_of
 
-from flux2batch.planning.template_meter import MAX_OUTPUT
+from flux2batch.planning.templates.meter import MAX_OUTPUT
 from flux2batch.planning.templating import (
     EmptyCell,
     KeyedTable,

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from flux2batch.planning import globs
-from flux2batch.planning.decoding import examine
-from flux2batch.planning.folder import Fault, JobFolder
-from flux2batch.planning.picture import Picture
-from flux2batch.planning.preparing import prepare
-from flux2batch.planning.recent import Recent
-from flux2batch.planning.references import ReferenceShelf
+from flux2batch.planning.files import globs
+from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.references.decoding import examine
+from flux2batch.planning.references.picture import Picture
+from flux2batch.planning.references.preparing import prepare
+from flux2batch.planning.references.recent import Recent
+from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.reading.job import ReferenceSource
 from flux2batch.reading.problems import exit_code
 
@@ -360,7 +360,7 @@ BOMBS = {
 _EXAMINE = """
 import sys
 from pathlib import Path
-from flux2batch.planning.decoding import examine
+from flux2batch.planning.references.decoding import examine
 answer = examine(Path(sys.argv[1]).read_bytes())
 # Not ru_maxrss: Linux counts in it what the process that started this one held.
 status = Path("/proc/self/status")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flux2batch.pictures.parts import jpeg, png, webp
 from flux2batch.pictures.parts.part import Broken, Part
-from flux2batch.planning.formats.stripped import Format
+from flux2batch.planning.references.formats.stripped import Format
 
 __all__ = ["Broken", "Part", "end", "format_of", "take_apart"]
 

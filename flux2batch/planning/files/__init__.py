@@ -1,0 +1,1 @@
+"""Files: the one door to what lies in the job's folder."""

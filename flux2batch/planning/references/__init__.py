@@ -1,0 +1,1 @@
+"""References: pictures that go with a request, from the job's text to the bytes that are sent."""

@@ -1,0 +1,1 @@
+"""Shots: what becomes of each point of the sweep, in the one fixed order."""

@@ -1,0 +1,464 @@
+"""A job made ready to be walked: tables read, everything compiled, what can be judged without a single shot judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flux2batch.planning.configuration import Configuration
+from flux2batch.planning.files.folder import JobFolder
+from flux2batch.planning.models.sizes import SIZE_PARAMETERS
+from flux2batch.planning.references.shelf import ReferenceShelf
+from flux2batch.planning.shots.expansion import Script, point_in_words
+from flux2batch.planning.shots.findings import Findings, of_template_fault
+from flux2batch.planning.shots.names import Moment, Names, View
+from flux2batch.planning.shots.paths import Paths
+from flux2batch.planning.shots.prompts import Prompt, PromptSource, read_prompt
+from flux2batch.planning.shots.request import ReferenceTemplates, Requests, reference_templates
+from flux2batch.planning.shots.settings import BrokenSetting, Layers, moved, sets_parameters
+from flux2batch.planning.shots.texts import Text
+from flux2batch.planning.shots.variables import constants_of
+from flux2batch.planning.sweep.axes import PARAMETER_AXES, Axis, values_of
+from flux2batch.planning.sweep.grid import Column, Grid
+from flux2batch.planning.sweep.rules import Condition, Matcher, condition_of, matcher, names_are_known, point_of
+from flux2batch.planning.tables.tables import Constant, Table, load_tables, scope_of
+from flux2batch.planning.templates.faults import TemplateFault
+from flux2batch.planning.templating import TemplateFolder, is_static, other_syntax
+from flux2batch.reading.job import AxisSource, Job
+from flux2batch.reading.problems import Steps, error, warning
+
+_ASKED_OVER = 20
+"""So many times the limit may the product of the axes be where rules and conditions take points away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What became of a job: a script to walk, unless something is wrong with it."""
+
+    script: Script | None
+    findings: Findings
+    shelf: ReferenceShelf
+    axes: tuple[Axis, ...]
+
+
+def prepare(job: Job, configuration: Configuration, *, check_money: bool, max_shots: int) -> Prepared:
+    """The job's script. Everything that is wrong is in the findings; there is no script where it cannot be walked."""
+    return _Preparing(job, configuration, check_money=check_money, max_shots=max_shots).prepared()
+
+
+class _Preparing:
+    def __init__(self, job: Job, configuration: Configuration, *, check_money: bool, max_shots: int) -> None:
+        self.job = job
+        self.document = job.document
+        self.configuration = configuration
+        self.check_money = check_money
+        self.max_shots = max_shots
+        self.findings = Findings(job.document)
+        self.folder = JobFolder(job.root, (*job.allowed, *configuration.allow.paths), folder=job.folder)
+        self.templates = TemplateFolder.of(self.folder)
+        self.shelf = ReferenceShelf(self.folder)
+        self.broken_axes = False
+
+    def prepared(self) -> Prepared:
+        tables, problems = load_tables(self.job, self.folder)
+        self.findings.add(problems)
+        sweep = self._axes(self.job.sweep, tables)
+        zips = [self._axes(group, tables) for group in self.job.zips]
+        draws = self._axes(self.job.draws, tables)
+        axes = (*sweep, *(axis for group in zips for axis in group), *draws)
+        script = None
+        if self.broken_axes or not self._lengths_agree(zips):
+            self._judge_texts_alone()
+        elif self._is_small_enough(Grid(sweep, zips, draws)):
+            script = self._script(Grid(sweep, [group for group in zips if group], draws), tables)
+        return Prepared(script=script, findings=self.findings, shelf=self.shelf, axes=axes)
+
+    def _axes(self, sources: Sequence[AxisSource], tables: Mapping[str, Table | Constant]) -> list[Axis]:
+        axes: list[Axis] = []
+        for source in sources:
+            axis, problems = values_of(source, self.job, tables, self.folder)
+            self.findings.add(problems)
+            if axis is None:
+                self.broken_axes = True
+            else:
+                axes.append(axis)
+        return axes
+
+    def _lengths_agree(self, zips: Sequence[Sequence[Axis]]) -> bool:
+        agree = True
+        for group in zips:
+            for axis in group[1:]:
+                if axis.count == group[0].count:
+                    continue
+                first = group[0]
+                message = f"'{first.name}' has {first.count:,} values and '{axis.name}' has {axis.count:,}"
+                help = "axes of one zip move together, value by value: give both as many"
+                self.findings.error("FB310", message, axis.steps, help, key=True)
+                agree = False
+        return agree
+
+    def _is_small_enough(self, grid: Grid) -> bool:
+        """Whether the job stays below the limit, by arithmetic alone: nothing is expanded to find out."""
+        count = grid.count * self.job.repeat.count
+        may_shrink = bool(self.job.exclude) or any(column.axis.when for column in grid.columns)
+        if count + len(self.job.include) <= self.max_shots * (_ASKED_OVER if may_shrink else 1):
+            return True
+        self.findings.add([too_many(self.job, grid.columns, count, self.max_shots)])
+        return False
+
+    def _judge_texts_alone(self) -> None:
+        """With an axis that cannot be read nothing can be walked; what is wrong with the texts is said all the same."""
+        self._prompt_sources(None)
+        self._reference_templates()
+
+    def _script(self, grid: Grid, tables: Mapping[str, Table | Constant]) -> Script | None:
+        findings, job = self.findings, self.job
+        shown = scope_of(tables)
+        axis_names = frozenset(column.name.removeprefix("params.") for column in grid.columns)
+        variables = constants_of(job.variables, shown, axis_names, findings)
+        facts = {"name": job.name, "description": job.description or "", "tags": list(job.tags)}
+        parameters = self._parameters(grid)
+        names = Names(columns=grid.columns, variables=variables, tables=shown, job=facts, parameters=parameters)
+        early = Names(columns=grid.crossed, variables=variables, tables=shown, job=facts, parameters=parameters)
+        try:
+            layers = Layers(job, grid.columns)
+        except BrokenSetting as broken:
+            where = self.document.inside(broken.steps, broken.fault.start, broken.fault.end)
+            findings.add([of_template_fault(broken.fault, where=where, steps=broken.steps)])
+            self._judge_texts_alone()
+            return None
+
+        references = self._reference_templates()
+        prompts = self._prompt_sources(grid)
+        self._judge_names(layers, references, prompts, names, grid)
+        self._judge_parameters(grid)
+        given_names = layers.named() | frozenset().union(*(each.names for each in references))
+        own = names.view(given_names)
+        known_positions = layers.positions | frozenset(names.view(layers.named()).positions)
+        requests = Requests(
+            job,
+            configuration=self.configuration,
+            names=names,
+            grid=grid,
+            shelf=self.shelf,
+            references=references,
+            check_money=self.check_money,
+        )
+
+        def known(moment: Moment) -> Mapping[str, Any]:
+            return requests.known(layers.merged(moment.point), moment)
+
+        def condition(text: str, steps: Steps) -> Condition | None:
+            return condition_of(
+                text,
+                steps,
+                names=early,
+                known=known,
+                known_positions=known_positions & {column.position for column in grid.crossed},
+                findings=findings,
+                in_words=lambda point: "the point" + point_in_words(grid, point),
+            )
+
+        conditions = self._conditions(grid, condition)
+        exclude = [self._matcher(rule, grid, condition) for rule in job.exclude]
+        include = [point_of(inclusion, grid, findings) for inclusion in job.include]
+        overrides = [
+            (number, self._matcher(each.rule, grid, condition), each.repeat) for number, each in enumerate(job.override)
+        ]
+        rule_positions = {p for _, rule, _ in overrides if rule for p in rule.positions}
+        given_positions = tuple(sorted({*layers.positions, *own.positions, *rule_positions}))
+        path = self._path_template(names, given_positions, own)
+        usable_prompts = {index: source for index, source in enumerate(prompts) if source is not None}
+        if findings.has_errors or len(usable_prompts) != len(prompts):
+            return None
+
+        seed = job.params.get("seed")
+        return Script(
+            grid=grid,
+            names=names,
+            layers=layers,
+            requests=requests,
+            conditions=tuple(conditions),
+            exclude=tuple(rule for rule in exclude if rule is not None),
+            include=tuple(point for point in include if point is not None),
+            overrides=tuple((number, rule, own) for number, rule, own in overrides if rule is not None),
+            repeat=job.repeat,
+            prompts={
+                index: Prompt(source, names=names, given_positions=given_positions, given=own, folder=self.templates)
+                for index, source in usable_prompts.items()
+            },
+            prompt_column=grid.column("prompt"),
+            paths=Paths(path, grid, name=job.name, seed_rises=not job.repeat.same_seed),
+            path_steps=("output", "path"),
+            given=own,
+            given_positions=given_positions,
+            literal_seed=seed if type(seed) is int else 1,
+            findings=findings,
+        )
+
+    def _parameters(self, grid: Grid) -> frozenset[str]:
+        """The names of all parameters that there are, as far as the job's models and words know them."""
+        written = {*self.job.params, *(name for each in self.job.override for name in each.set)}
+        written |= {column.axis.parameter for column in grid.columns if column.axis.parameter}
+        written |= {name for column in grid.columns for name in moved(column)}
+        entry = self.configuration.entry(self.job.model) if is_static(self.job.model) else None
+        return frozenset({*PARAMETER_AXES, *SIZE_PARAMETERS, *written, *(entry.parameters if entry else ())})
+
+    def _reference_templates(self) -> tuple[ReferenceTemplates, ...]:
+        made: list[ReferenceTemplates] = []
+        for source in self.job.references:
+            try:
+                made.append(reference_templates(source, self.document))
+            except BrokenSetting as broken:
+                where = self.document.inside(broken.steps, broken.fault.start, broken.fault.end)
+                self.findings.add([of_template_fault(broken.fault, where=where, steps=broken.steps)])
+        return tuple(made)
+
+    def _prompt_sources(self, grid: Grid | None) -> list[PromptSource | None]:
+        column = grid.column("prompt") if grid else None
+        if column is not None:
+            values = [(column.value(index).value, column.value(index).steps) for index in range(column.count)]
+            written = [(value, _inner(steps, column)) for value, steps in values]
+        elif self.job.prompt is None:
+            return []
+        else:
+            written = [(self.job.prompt, ("prompt",))]
+        sources: list[PromptSource | None] = []
+        for value, steps in written:
+            source, problems = read_prompt(
+                value, steps, document=self.document, folder=self.folder, templates=self.templates
+            )
+            self.findings.add(problems)
+            sources.append(source)
+        return sources
+
+    def _path_template(self, names: Names, given_positions: tuple[int, ...], given: View) -> Text | None:
+        if self.job.output.path is None:
+            return None
+        steps = ("output", "path")
+        try:
+            text = Text(
+                self.job.output.path,
+                names=names,
+                given_positions=given_positions,
+                given=given,
+                folder=self.templates,
+                kind="path",
+            )
+        except TemplateFault as fault:
+            where = self.document.inside(steps, fault.start, fault.end)
+            self.findings.add([of_template_fault(fault, where=where, steps=steps)])
+            return None
+        names_are_known(text.whole, names, steps, self.findings)
+        return text
+
+    def _matcher(self, rule: Any, grid: Grid, condition: Any) -> Matcher | None:
+        asked = condition(rule.where, (*rule.steps, "where")) if rule.where is not None else None
+        made = matcher(rule, grid, self.findings, asked)
+        return None if rule.where is not None and asked is None else made
+
+    def _conditions(self, grid: Grid, condition: Any) -> list[tuple[Column, Condition]]:
+        """The `when` of every axis, each behind those that it depends on."""
+        made: dict[int, tuple[Column, Condition]] = {}
+        for column in grid.columns:
+            if column.axis.when is None:
+                continue
+            asked = condition(column.axis.when, (*column.axis.steps, "when"))
+            if asked is not None:
+                made[column.position] = (column, asked)
+        ordered: list[tuple[Column, Condition]] = []
+        done: set[int] = set()
+        while len(done) < len(made):
+            ready = [p for p in made if p not in done and not (made[p][1].positions & made.keys()) - done]
+            if not ready:
+                self._complain_of_circle([made[p][0] for p in made if p not in done])
+                return []
+            ordered += [made[position] for position in ready]
+            done |= set(ready)
+        return ordered
+
+    def _complain_of_circle(self, columns: Sequence[Column]) -> None:
+        circle = " → ".join([*(column.name for column in columns), columns[0].name])
+        steps = (*columns[0].axis.steps, "when")
+        self.findings.error("FB315", f"whether these axes apply depends on one another: {circle}", steps)
+
+    def _judge_names(
+        self,
+        layers: Layers,
+        references: Sequence[ReferenceTemplates],
+        prompts: Sequence[PromptSource | None],
+        names: Names,
+        grid: Grid,
+    ) -> None:
+        without_calls = frozenset({"ref", "refs"})
+        for setting in layers.all_settings():
+            for way, leaf in setting.leaves.items():
+                names_are_known(leaf, names, (*setting.steps, *way), self.findings)
+                self._refuse_calls(leaf, without_calls, (*setting.steps, *way))
+        for each in references:
+            for way, leaf in each.leaves.items():
+                names_are_known(leaf, names, (*each.steps, *way), self.findings)
+                self._refuse_calls(leaf, without_calls, (*each.steps, *way))
+        for source in prompts:
+            for leaf_of_prompt in source.leaves if source else ():
+                self._judge_prompt_names(leaf_of_prompt, names)
+        if not self.findings.has_errors:  # with a name that is misspelt, what it stands for would seem unused as well
+            self._judge_use(layers, references, prompts, grid)
+
+    def _judge_prompt_names(self, leaf: Any, names: Names) -> None:
+        source, template = leaf.source, leaf.template
+        for name in names.unknown(template.names):
+            from flux2batch.reading.suggest import did_you_mean
+
+            help = did_you_mean(name, names.known) or f"the job's own names are {', '.join(names.own[:12]) or 'none'}"
+            where = source.place(*template.name_span(name))
+            message = f"unknown variable '{name}'"
+            self.findings.add([error("FB301", message, where=where, steps=source.steps, help=help)])
+        for fault in other_syntax(template.text, names.own):
+            where = source.place(fault.start, fault.end)
+            self.findings.add([warning(fault.code, fault.message, where=where, steps=source.steps, help=fault.help)])
+
+    def _refuse_calls(self, template: Any, calls: frozenset[str], steps: Steps) -> None:
+        for name in sorted(template.names & calls):
+            where = self.document.inside(steps, *template.name_span(name))
+            message = f"{name}() is known in prompts and paths alone"
+            self.findings.add([error("FB301", message, where=where, steps=steps)])
+
+    def _judge_use(
+        self,
+        layers: Layers,
+        references: Sequence[ReferenceTemplates],
+        prompts: Sequence[PromptSource | None],
+        grid: Grid,
+    ) -> None:
+        """Axes that change nothing are errors, constants that nothing uses are warnings (FB308)."""
+        used = set(layers.named()).union(*(each.names for each in references))
+        used |= {name for source in prompts if source for name in source.names}
+        used |= set(self._names_of_rules(grid))
+        if self.job.equal != "share":
+            for column in grid.columns:
+                if column.count > 1 and not self._changes_something(column, used, grid):
+                    self._complain_of_no_use(column)
+        everywhere = used | set(self._names_outside_requests())
+        for name in self.job.variables:
+            if name not in everywhere and "vars" not in everywhere and not self._is_used_by_vars(name):
+                message = f"nothing uses the constant '{name}'"
+                self.findings.warn("FB308", message, ("vars", name), key=True)
+
+    def _is_used_by_vars(self, name: str) -> bool:
+        return any(name in str(value) for other, value in self.job.variables.items() if other != name)
+
+    def _changes_something(self, column: Column, used: set[str], grid: Grid) -> bool:
+        name = column.name.removeprefix("params.")
+        seeds = [self.job.params.get("seed"), *(each.set.get("seed") for each in self.job.override)]
+        makes_seed = any(isinstance(seed, dict) and ("derive" in seed or name in seed.get("per", ())) for seed in seeds)
+        is_drawn_by = bool(grid.drawn) and column not in grid.drawn
+        return sets_parameters(column) or name == "prompt" or name in used or makes_seed or is_drawn_by
+
+    def _complain_of_no_use(self, column: Column) -> None:
+        name = column.name
+        message = (
+            f"axis '{name}' changes nothing: {column.count:,} identical requests, {column.count:,} times the cost"
+            if column.axis.steps[0] != "draw"
+            else f"'{name}' is drawn, and nothing uses it"
+        )
+        help = (
+            f"use {{{{ {name} }}}} in the prompt, or say what is meant: repeat: {{count: {column.count}, seed: same}} "
+            "asks for the identical request again, equal: share buys it once for all paths"
+        )
+        self.findings.error("FB308", message, column.axis.steps, help, key=True)
+
+    def _names_of_rules(self, grid: Grid) -> Iterator[str]:
+        """Names that decide about a request: those in overrides, and in `when`."""
+        for each in self.job.override:
+            yield from each.rule.match
+            yield from _names_in(each.rule.where)
+        for column in grid.columns:
+            yield from _names_in(column.axis.when)
+
+    def _names_outside_requests(self) -> Iterator[str]:
+        for rule in self.job.exclude:
+            yield from _names_in(rule.where)
+        for table in self.job.data:
+            yield from _names_in(table.rows)
+        if self.job.output.path is not None and not is_static(self.job.output.path):
+            yield from _names_in_template(self.job.output.path)
+
+    def _judge_parameters(self, grid: Grid) -> None:
+        """No two axes set one parameter, and no override sets what an axis does (FB208)."""
+        setters: dict[str, tuple[Column, Steps]] = {}
+        for column in grid.columns:
+            own = column.axis.parameter
+            sets = {**({own: column.axis.steps} if own else {})}
+            for name, steps in moved(column).items():
+                if name == own:
+                    self._complain_of_two(name, column.name, column.name, steps)
+                sets.setdefault(name, steps)
+            for name, steps in sets.items():
+                rival = next((setters[other] for other in setters if _is_one_parameter(name, other)), None)
+                if rival is not None:
+                    self._complain_of_two(name, rival[0].name, column.name, steps)
+            for name, steps in sets.items():
+                setters.setdefault(name, (column, steps))
+        for each in self.job.override:
+            for name in each.set:
+                owner = next(
+                    (setters[other][0] for other in setters if _is_one_parameter(name, other) or name == other), None
+                )
+                if owner is not None:
+                    message = f"axis '{owner.name}' sets '{name}', so an override cannot"
+                    help = "leave the points out by exclude and add them as you want them by include"
+                    self.findings.error("FB208", message, (*each.steps, "set", name), help, key=True)
+
+    def _complain_of_two(self, name: str, first: str, second: str, steps: Steps) -> None:
+        if first == second:
+            message = f"axis '{second}' sets '{name}' by its name, and again by what moves with a value"
+        else:
+            message = f"axis '{first}' and axis '{second}' both set '{name}'"
+        self.findings.error("FB208", message, steps, "let one of them set it", key=True)
+
+
+def too_many(job: Job, columns: Sequence[Column], count: int, limit: int) -> Any:
+    """The refusal of a job with too many shots, with the lengths of its axes (FB605)."""
+    lengths = [f"{column.name} {column.count:,}" for column in columns if column.axis.steps[0] != "draw"]
+    if job.repeat.count > 1:
+        lengths.append(f"repeat {job.repeat.count:,}")
+    longest = max(columns, key=lambda column: column.count, default=None)
+    steps = longest.axis.steps if longest else ("repeat",)
+    where = job.document.key_place(steps)
+    help = f"shorten an axis, or allow as many for this call: --max-shots {count}"
+    message = f"{count:,} shots, and the limit is {limit:,}: {' × '.join(lengths)}"
+    return error("FB605", message, where=where, steps=steps, help=help)
+
+
+def _is_one_parameter(name: str, other: str) -> bool:
+    """Whether two names set the same thing: width goes with height, and aspect with megapixels, and no others."""
+    if name == other:
+        return True
+    pairs = ({"width", "height"}, {"aspect", "megapixels"})
+    return name in SIZE_PARAMETERS and other in SIZE_PARAMETERS and {name, other} not in pairs
+
+
+def _inner(steps: Steps, column: Column) -> Steps:
+    return (*steps, "value") if column.axis.kind == "objects" else steps
+
+
+def _names_in(expression: str | None) -> frozenset[str]:
+    from flux2batch.planning.templating import compile_expression
+
+    if expression is None:
+        return frozenset()
+    try:
+        return compile_expression(expression).names
+    except TemplateFault:
+        return frozenset()
+
+
+def _names_in_template(text: str) -> frozenset[str]:
+    from flux2batch.planning.templating import compile_template
+
+    try:
+        return compile_template(text, folder=None, kind="path").names
+    except TemplateFault:
+        return frozenset()

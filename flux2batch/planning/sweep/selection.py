@@ -1,0 +1,136 @@
+"""Which shots of a plan are asked for: --only, --picks, --limit and --sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flux2batch.errors import InvalidInput
+from flux2batch.planning.shots.expansion import Draft, Script
+from flux2batch.planning.shots.names import Moment
+from flux2batch.planning.shots.texts import depends_on, remembered, widened
+from flux2batch.planning.tables.content import DataFile
+from flux2batch.planning.templates.faults import TemplateFault
+from flux2batch.planning.templating import compile_expression
+from flux2batch.reading.document import Document
+from flux2batch.reading.problems import Place, Problem, error, has_errors
+from flux2batch.reading.suggest import did_you_mean
+
+Test = Callable[[Draft], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is asked for. A test comes first, then the sample among what passes it, then the limit."""
+
+    test: Test | None
+    limit: int | None
+    sample: int | None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self.test is None and self.limit is None and self.sample is None
+
+    @classmethod
+    def of(
+        cls,
+        only: str | None,
+        picks: Path | None,
+        limit: int | None,
+        sample: int | None,
+        script: Script,
+        document: Document,
+    ) -> Selection:
+        """The selection that these options ask for; raises InvalidInput."""
+        made = cls(test=None, limit=limit, sample=sample)
+        if picks is not None:
+            made = replace(made, test=_picked(picks, script))
+        return made if only is None else made.only(only, script, document)
+
+    def only(self, expression: str, script: Script, document: Document) -> Selection:
+        """Of these the ones for which an expression is true."""
+        del document
+        test = _expression_test(expression, script)
+        before = self.test
+        both = test if before is None else (lambda draft: before(draft) and test(draft))
+        return replace(self, test=both)
+
+
+def _expression_test(text: str, script: Script) -> Test:
+    try:
+        expression = compile_expression(text)
+    except TemplateFault as fault:
+        raise InvalidInput([_of_flag(text, fault.code, fault.message, fault.start, fault.end, fault.help)]) from None
+    unknown = script.names.unknown(expression.names)
+    if unknown:
+        raise InvalidInput(
+            _of_flag(
+                text,
+                "FB301",
+                f"unknown variable '{name}'",
+                *expression.name_span(name),
+                did_you_mean(name, script.names.known) or f"the job's own names are {', '.join(script.names.own[:12])}",
+            )
+            for name in unknown
+        )
+    view = widened(script.names.view(expression.names), script.given)
+
+    def ask(moment: Moment) -> bool:
+        try:
+            return bool(expression.evaluate(view.scope(moment)))
+        except TemplateFault as fault:
+            raise InvalidInput(
+                [_of_flag(text, fault.code, fault.message, fault.start, fault.end, fault.help)]
+            ) from None
+
+    asked = remembered(view, depends_on(view, script.given_positions), ask)
+    return lambda draft: asked(Moment(draft.point, draft.request, draft.seed, draft.repeat, draft.number))
+
+
+def _of_flag(text: str, code: str, message: str, start: int, end: int, help: str | None) -> Problem:
+    place = Place(file="--only", line=1, column=start + 1, end_line=1, end_column=end + 1, line_text=text)
+    return error(code, message, where=place, help=help)
+
+
+def _picked(path: Path, script: Script) -> Test:
+    ids, paths, points = set(), set(), []
+    for row in _rows(path):
+        if isinstance(row.get("shot"), str):
+            ids.add(row["shot"])
+        elif isinstance(row.get("path"), str):
+            paths.add(row["path"])
+        else:
+            points.append({name: value for name, value in row.items() if value is not None})
+    names = {column.name: column for column in script.grid.columns}
+
+    def is_at(draft: Draft, point: Mapping[str, Any]) -> bool:
+        named = [(names[name], value) for name, value in point.items() if name in names]
+        return bool(named) and all(draft.point[column.position] in column.find(value) for column, value in named)
+
+    def test(draft: Draft) -> bool:
+        shot = draft.id.hex() if draft.id else ""
+        return (
+            any(shot.startswith(id) for id in ids)
+            or bool(paths.intersection(script.paths.of(draft.path, draft.request)))
+            or any(is_at(draft, point) for point in points)
+        )
+
+    return test
+
+
+def _rows(path: Path) -> list[Mapping[str, Any]]:
+    from flux2batch.planning.tables.from_yaml import read_picks
+
+    place = Place(file=str(path), line=1, column=1, end_line=1, end_column=1, line_text=None)
+    try:
+        content = path.read_bytes()
+    except OSError as refused:
+        raise InvalidInput([error("FB001", f"no such file: {refused.strerror}", where=place)]) from None
+    file = DataFile(content, path=str(path), name=str(path), code="FB314")
+    rows = read_picks(file)
+    if rows is None or has_errors(file.problems):
+        raise InvalidInput(file.problems)
+    return [row.cells for row in rows.rows]

@@ -1,0 +1,1 @@
+"""Tables: rows under `data:`, from whatever file they come."""

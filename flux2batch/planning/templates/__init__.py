@@ -1,0 +1,1 @@
+"""Templates: Jinja in a sandbox whose bounds hold; `planning/templating.py` is the way in."""
