@@ -35,6 +35,7 @@ class RecordedRun:
         self.remarks: list[str] = []
         self._journal = journal
         self._job_folder = _job_folder(journal.meta("job_file"))
+        self._read: tuple[tuple[int, int], Sequence[dict[str, object]]] | None = None  # the plan, as of when it was so
 
     def look_again(self) -> int:
         """Take in what the journal has come to know; how many events that was."""
@@ -73,12 +74,17 @@ class RecordedRun:
         return Path(found.absolute) if is_same else None
 
     def _plan(self) -> Sequence[dict[str, object]]:
+        """The rows of the plan: read once, and again when it was written again."""
         path = self.root / PLAN
         try:
-            if path.is_symlink() or path.stat().st_size > _MOST_PLAN_BYTES:
+            state = path.lstat()
+            if not stat.S_ISREG(state.st_mode) or state.st_size > _MOST_PLAN_BYTES:
                 return ()
-            with path.open(encoding="utf-8") as file:
-                return [dict(row) for row in plan_rows(file)]
+            as_of = state.st_mtime_ns, state.st_size
+            if self._read is None or self._read[0] != as_of:
+                with path.open(encoding="utf-8") as file:
+                    self._read = as_of, [dict(row) for row in plan_rows(file)]
+            return self._read[1]
         except FileNotFoundError:
             return ()
         except (OSError, UnicodeDecodeError, PlanUnreadable) as error:
