@@ -14,17 +14,20 @@
   document.body.append(
     dom.make(
       "header", { id: "top" },
-      dom.make("div", { className: "naming" }, dom.make("h1", null, dom.foreign(raw.title)), summary),
-      dom.make("div", { className: "controls" }, find, axesButton, filterButton, viewButton, dom.make("label", { className: "sizing" }, size), picksButton, dom.button("All keys (?)", () => keyboard.help(), { className: "round" }, "?")),
+      dom.make(
+        "div", { className: "bar" },
+        dom.make("div", { className: "naming" }, dom.make("h1", null, dom.foreign(raw.title)), summary),
+        dom.make("div", { className: "controls" }, find, axesButton, filterButton, viewButton, dom.make("label", { className: "sizing" }, size), picksButton, dom.button("All keys (?)", () => keyboard.help(), { className: "round" }, "?")),
+      ),
+      axesBar.element,
+      chips,
+      menus.element,
     ),
-    axesBar.element,
-    chips,
     dom.make("div", { id: "work" }, dom.make("div", { className: "pictures" }, here, stage.element), panel.element),
     compare.tray,
     lightbox.element,
     compare.element,
     keyboard.element,
-    menus.element,
     dom.make("div", { id: "said", role: "status", "aria-live": "polite" }),
   );
 

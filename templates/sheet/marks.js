@@ -47,8 +47,9 @@ const marks = (() => {
   function save(shots) {
     const wasKept = isKept;
     isKept = store.write("marks", Object.fromEntries(kept));
-    if (wasKept && !isKept) dom.say("This browser keeps nothing for this page: export the picks before you close it.");
     heard.forEach((act) => act(shots));
+    // Last of all, so that what is said about the mark does not take its place.
+    if (wasKept && !isKept) setTimeout(() => dom.say("This browser keeps nothing for this page: export the picks before you close it."));
   }
 
   // Puts the entries of a picks.yaml in; says how many belong to pictures of this sheet.

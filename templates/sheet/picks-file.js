@@ -55,7 +55,7 @@ const picksFile = (() => {
     let version = null;
     lines.forEach((line, i) => {
       if (!line.trim() || line.trim().startsWith("#")) return;
-      const found = /^(\s*)(- )?\s*([A-Za-z_]+):\s*(.*)$/.exec(line);
+      const found = /^(\s*)(- )?\s*([A-Za-z_]\w*):\s*(.*)$/.exec(line);
       if (!found) throw new Error(`Line ${i + 1} of this file is not as a sheet writes it.`);
       const [, indent, begins, name, value] = found;
       if (!indent && !begins) {

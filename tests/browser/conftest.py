@@ -97,7 +97,7 @@ def open_page(context: Any, watch: Watch) -> Open:
 def open_sheet(open_page: Open, tmp_path: Path) -> Open:
     """Write a sheet and open it: open_sheet(experiment(), "#x=steps")."""
 
-    def opened(sheet: Sheet, address: str = "", *, faces: int = 6, originals: bool = True, **size: int) -> Any:
+    def opened(sheet: Sheet, address: str = "", *, faces: int = 3, originals: bool = True, **size: int) -> Any:
         return open_page(sheet.write(tmp_path / "sheet", faces=faces, originals=originals), address, **size)
 
     return opened
