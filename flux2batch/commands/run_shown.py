@@ -251,6 +251,8 @@ def _money(report: Report) -> Iterator[Sequence[Part]]:
 
 
 def _why(report: Report) -> Iterator[Sequence[Part]]:
+    if report.sheet_trouble is not None:
+        yield (styled(f"  The contact sheet could not be written: {report.sheet_trouble}", "yellow"),)
     end = report.ending
     if end.account is not None:
         yield (styled(f"  The service takes nothing from this account: {end.account.reason}", "red"),)

@@ -19,15 +19,15 @@ from random import Random
 from flux2batch import __version__
 from flux2batch.engine.clock import RealClock
 from flux2batch.engine.crew import Crew
-from flux2batch.engine.events import BalanceSeen, Event, Retried, RunBegan, RunEnded
-from flux2batch.engine.executor import Ending, Executor, Observer, Stop
+from flux2batch.engine.events import BalanceSeen, Event, Retried, RunBegan, RunEnded, Saved, ShotEvent
+from flux2batch.engine.executor import Ending, Executor, Observer, Progress, Stop
 from flux2batch.engine.journal import Journal
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.policy import Budgets, Throttle, Unknowns
 from flux2batch.engine.purse import DailyPurse, FreePurse
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive
-from flux2batch.engine.scheduler import Scheduler
+from flux2batch.engine.scheduler import Moment, Scheduler
 from flux2batch.money import Money
 from flux2batch.pictures.describing import embed
 from flux2batch.pictures.description import describe
@@ -45,6 +45,7 @@ from flux2batch.running.outlook import Outlook, look_ahead
 from flux2batch.running.recorded_run import Present
 from flux2batch.running.reuse import NOBODY, Neighbourhood, adopt, look_around, neighbours
 from flux2batch.running.services import Services, open_services
+from flux2batch.running.sheet_writer import SheetWriter
 from flux2batch.running.standings import Counts, count
 
 _WORKERS = 32
@@ -78,6 +79,7 @@ class Report:
     counts: Counts
     ending: Ending
     balances: Mapping[str, tuple[Money | None, Money | None]]  # service → before and after
+    sheet_trouble: str | None  # why the contact sheet is not up to date
     exit_code: int
 
 
@@ -166,19 +168,20 @@ class Run:
             describe=self._describe,
             make_way=doorman.make_way,
         )
-        ending = self._execute(hands, doorman, observer)
-        after = self._balances(when="after")
-
-        counts = count(self._plan, journal)
-        code = exit_code_of(counts, ending, moderated_ok=self._wishes.moderated_ok)
-        self._append([(None, RunEnded(run=run_id, exit_code=code, reason=_reason(ending)))])
-        journal.write_snapshot()
-        write_ledger(self._directory)
+        with SheetWriter(self.root) as sheet:
+            ending = self._execute(hands, doorman, _AndTheSheet(observer, sheet))
+            after = self._balances(when="after")
+            counts = count(self._plan, journal)
+            code = exit_code_of(counts, ending, moderated_ok=self._wishes.moderated_ok)
+            self._append([(None, RunEnded(run=run_id, exit_code=code, reason=_reason(ending)))])
+            journal.write_snapshot()
+            write_ledger(self._directory)
         return Report(
             root=self.root,
             counts=counts,
             ending=ending,
             balances={name: (before.get(name), after.get(name)) for name in providers},
+            sheet_trouble=sheet.trouble,
             exit_code=code,
         )
 
@@ -343,6 +346,22 @@ def write_ledger(directory: RunDirectory) -> None:
     entries = directory.journal.entries
     replace_file(directory.root / "ledger.csv", ledger.as_csv(ledger.lines(entries())))
     replace_file(directory.root / "ledger.jsonl", ledger.as_jsonl(ledger.lines(entries())))
+
+
+class _AndTheSheet:
+    """Whoever watches the run, and the contact sheet beside them."""
+
+    def __init__(self, observer: Observer, sheet: SheetWriter) -> None:
+        self._observer = observer
+        self._sheet = sheet
+
+    def saw(self, shot: ShotId, event: ShotEvent, life: Life, now: Moment) -> None:
+        if isinstance(event, Saved):
+            self._sheet.saw(event)
+        self._observer.saw(shot, event, life, now)
+
+    def standing(self, standing: Progress, now: Moment) -> None:
+        self._observer.standing(standing, now)
 
 
 class _WithCompanions:
