@@ -5,11 +5,12 @@ The page of 10,000 pictures must stay small, so shots are rows of columns and ev
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import PureWindowsPath
 from typing import Any
 
 from flux2batch.engine.lifecycle import ENDED, Life, Phase
@@ -174,7 +175,15 @@ class _Tables:
 
 def _at_home(source: str) -> str:
     """A source without the folders of this machine, where --allow-path let it be an absolute path."""
-    return PurePosixPath(source).name if source.startswith("/") else source
+    return last_name(source) if _ABSOLUTE.match(source) else source
+
+
+_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/~]")
+
+
+def last_name(path: str) -> str:
+    """The last name of a path of this machine, whichever system that is."""
+    return PureWindowsPath(path).name or path
 
 
 def _number_as_it_is(value: Any) -> Any:
@@ -268,7 +277,7 @@ def _reason(life: Life, state: str, remark: str | None) -> str | None:
     if state == "missing":
         return "it is no longer where it was put; `flux2batch retry --missing` buys it again"
     if state == "done":
-        came = f"taken over from {PurePosixPath(life.source).name}, and not paid for here" if life.source else None
+        came = f"taken over from {last_name(life.source)}, and not paid for here" if life.source else None
         return "; ".join(one for one in (remark, came) if one) or None
     return life.reason
 

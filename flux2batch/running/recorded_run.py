@@ -8,7 +8,7 @@ import shlex
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from flux2batch.engine.journal import Journal, JournalDamaged
 from flux2batch.engine.lifecycle import IllegalEvent
@@ -16,7 +16,7 @@ from flux2batch.engine.run_directory import look_into
 from flux2batch.pictures import paths
 from flux2batch.planning.files.folder import JobFolder, OpenFile
 from flux2batch.reading.load import folder_of_the_job
-from flux2batch.reporting.sheet_data import picture_key
+from flux2batch.reporting.sheet_data import last_name, picture_key
 from flux2batch.reporting.sheet_story import KnownShot, PlanUnreadable, ReferenceNamed, RunStory, plan_rows
 from flux2batch.running.thumbnail_folder import ThumbnailFolder, Wanted
 
@@ -60,7 +60,7 @@ class RecordedRun:
         began = self.story.began
         job = began.job_file if began is not None else None
         emulated = " --emulate" if began is not None and began.emulated else ""
-        return f"flux2batch run {shlex.quote(PurePosixPath(job).name if job else 'job.yaml')}{emulated}"
+        return f"flux2batch run {shlex.quote(last_name(job) if job else 'job.yaml')}{emulated}"
 
     def reference(self, reference: ReferenceNamed) -> Path | None:
         """The file that a reference was made of, if it is still in the job's folder and is still the same."""

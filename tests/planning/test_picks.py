@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from recorded_runs import grid, picture, run_directory
 
+from flux2batch import cli
 from flux2batch.errors import InvalidInput
 from flux2batch.planning.tables.picks import read_picks
 from flux2batch.planning.tables.tables import Table, load_tables
@@ -145,3 +148,55 @@ def _table(folder: Path) -> Table:
     table = tables["chosen"]
     assert isinstance(table, Table)
     return table
+
+
+def test_a_draft_leads_to_a_final_job_with_the_picked_pictures_as_references(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shots = grid(subject=["fox", "owl", "cat"], guidance=["2.0", "3.0"])
+    for shot in shots:
+        shot.content = picture(int(shot.id[:6], 16), size=(512, 512))
+    run_directory(tmp_path / "runs" / "draft", shots)
+    chosen = [shots[0], shots[3], shots[4]]
+    picked = "".join(
+        f'  - id: "{one.id}"\n    path: {one.path}\n    coordinates: {{subject: {one.coordinates["subject"]}}}\n'
+        for one in chosen
+    )
+    (tmp_path / "picks.yaml").write_text(f"picks: 1\nrun: draft\nshots:\n{picked}")
+    (tmp_path / "final.yaml").write_text(
+        "flux2batch: 1\nmodel: bfl/flux-2-max\n"
+        "prompt: \"{{ chosen.subject }}, as in {{ ref('draft') }}\"\n"
+        "data: {chosen: {picks: picks.yaml}}\nsweep: {chosen: data.chosen}\n"
+        'references: {draft: "runs/{{ chosen.run }}/{{ chosen.path }}"}\n'
+        'output: {path: "{{ chosen.subject }}"}\n'
+    )
+
+    assert cli.run(["plan", "final.yaml", "--jsonl"]) == 0
+
+    planned = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["paths"][0], one["references"][0]["source"]) for one in planned] == [
+        ("fox.png", f"runs/draft/{chosen[0].path}"),
+        ("owl.png", f"runs/draft/{chosen[1].path}"),
+        ("cat.png", f"runs/draft/{chosen[2].path}"),
+    ]
+
+
+def test_the_same_job_is_planned_for_what_was_picked_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(
+        'flux2batch: 1\nprompt: "a {{ subject }}"\nsweep: {subject: [fox, owl, cat], seed: 1..2}\n'
+    )
+    cli.run(["plan", "job.yaml", "--jsonl"])
+    planned = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (tmp_path / "picks.yaml").write_text(
+        f"picks: 1\nshots:\n  - {{id: {planned[1]['id']!r}}}\n  - {{id: {planned[2]['id']!r}, rejected: true}}\n"
+        f"  - {{id: {planned[4]['id']!r}, picked: false, rating: 3}}\n"
+    )
+
+    assert cli.run(["plan", "job.yaml", "--picks", "picks.yaml", "--jsonl"]) == 0
+
+    left = [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()]
+    assert left == [planned[1]["id"]]
