@@ -50,6 +50,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             _entry("status", "Show how far a run is, what went wrong, what is next."),
             _entry("retry", "Ask again for shots that ended without a picture."),
+            _entry("resolve", "Settle shots whose answer was lost."),
             _entry("ledger", "Show what was spent, by model, day, status or axis."),
         ),
     ),

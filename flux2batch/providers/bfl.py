@@ -187,6 +187,12 @@ def _ticket(task_id: str, polling_url: str | None, prepared: Prepared, *, origin
     )
 
 
+def ticket_for(task_id: str, *, model: str, endpoint: str, origin: str, poll_url: str | None) -> Ticket:
+    """The ticket of a task that a person names. BFL polls at a region's host, so its polling URL is worth having."""
+    named = Prepared(model=model, path=endpoint, body=b"", shot_id="")
+    return _ticket(task_id, poll_url, named, origin=origin)
+
+
 def _charge(body: Mapping[str, Any]) -> Charge | None:
     credits = money.amount_in(body.get("cost"))
     if credits is None:

@@ -237,6 +237,13 @@ def _requests_url(origin: str, path: str, task_id: str) -> str:
     return f"{origin}/{owner_and_app}/requests/{task_id}"
 
 
+def ticket_for(task_id: str, *, model: str, endpoint: str, origin: str, poll_url: str | None) -> Ticket:
+    """The ticket of a request that a person names."""
+    named = Prepared(model=model, path=endpoint, body=b"", shot_id="")
+    base = _requests_url(origin, endpoint, task_id)
+    return _ticket(task_id, named, base=base, status_url=poll_url, response_url=None, cancel_url=None)
+
+
 def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:
     """A cut answer may hold the whole id, and fal repeats it in a header that comes first."""
     found = salvaged(silence.partial, "request_id") or silence.headers.get("x-fal-request-id")

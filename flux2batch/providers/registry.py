@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 
+from flux2batch.engine.events import Ticket
 from flux2batch.errors import UsageError
 from flux2batch.money import Money
 from flux2batch.planning.configuration import Configuration
 from flux2batch.planning.models.catalogue import Entry
 from flux2batch.planning.models.pricing import unit_price
+from flux2batch.providers.answers import usable_id
 from flux2batch.providers.contract import Provider
-from flux2batch.providers.hosts import BFL, FAL, HostRules
+from flux2batch.providers.hosts import BFL, FAL, Forbidden, HostRules, judge
 from flux2batch.providers.wire import Credentials, Wire
 from flux2batch.secret import Secret
 
@@ -46,6 +48,24 @@ def make(
         unit_price=lambda model, endpoint: _unit_price(configuration, model, endpoint),
     )
     return _maker(name)(setting)
+
+
+def ticket_for(name: str, task_id: str, *, model: str, endpoint: str, origin: str, poll_url: str | None) -> Ticket:
+    """The ticket of a task that a person found at the service by hand.
+
+    Raises UsageError where the service cannot have given such a ticket, or keeps its tickets to itself.
+    """
+    if name not in _RULES:
+        raise UsageError(f"A task of '{name}' cannot be taken up by its id.")
+    if usable_id(task_id) is None:
+        raise UsageError("That is no task id: one has 1 to 200 visible characters, none of them a blank.")
+    if poll_url is not None:
+        verdict = judge(poll_url, purpose="api", rules=replace(_RULES[name], base_url=origin))
+        if isinstance(verdict, Forbidden):
+            raise UsageError(f"That polling URL is never asked: {verdict.reason}.")
+    module = import_module(f"flux2batch.providers.{name}")
+    ticket: Ticket = module.ticket_for(task_id, model=model, endpoint=endpoint, origin=origin, poll_url=poll_url)
+    return ticket
 
 
 def _known(configuration: Configuration, model: str) -> Entry:
@@ -95,3 +115,4 @@ def _wire(rules: HostRules, setting: Setting, *, header: str, prefix: str) -> Wi
 
 
 _OURS: Mapping[str, Maker] = {"bfl": _bfl, "fal": _fal}
+_RULES: Mapping[str, HostRules] = {"bfl": BFL, "fal": FAL}

@@ -84,3 +84,9 @@ class Runs:
         """How many tasks the emulator's books hold."""
         with sqlite3.connect(f"{(self.root / '.flux2batch' / 'emulator.db').as_uri()}?mode=ro", uri=True) as database:
             return int(database.execute("SELECT COUNT(*) FROM tasks").fetchone()[0])
+
+    def task_of(self, words: str) -> str:
+        """The id that the emulator gave to the task whose prompt holds these words."""
+        with sqlite3.connect(f"{(self.root / '.flux2batch' / 'emulator.db').as_uri()}?mode=ro", uri=True) as database:
+            rows = database.execute("SELECT id, wish FROM tasks").fetchall()
+        return next(str(task) for task, wish in rows if words in wish)
