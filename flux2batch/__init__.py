@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from flux2batch.errors import FluxError as FluxError
     from flux2batch.library import load as load
     from flux2batch.library import plan as plan
+    from flux2batch.library_run import Outcome as Outcome
+    from flux2batch.library_run import Report as Report
+    from flux2batch.library_run import run as run
     from flux2batch.planning.plan import Plan as Plan
     from flux2batch.planning.shot import Shot as Shot
     from flux2batch.providers.contract import Provider as Provider
@@ -23,15 +26,32 @@ _HOMES = {
     "Client": "flux2batch.client",
     "FluxError": "flux2batch.errors",
     "Job": "flux2batch.reading.job",
+    "Outcome": "flux2batch.library_run",
     "Plan": "flux2batch.planning.plan",
     "Provider": "flux2batch.providers.contract",
+    "Report": "flux2batch.library_run",
     "Result": "flux2batch.client",
     "Shot": "flux2batch.planning.shot",
     "load": "flux2batch.library",
     "plan": "flux2batch.library",
+    "run": "flux2batch.library_run",
 }
 
-__all__ = ["Client", "FluxError", "Job", "Plan", "Provider", "Result", "Shot", "__version__", "load", "plan"]
+__all__ = [
+    "Client",
+    "FluxError",
+    "Job",
+    "Outcome",
+    "Plan",
+    "Provider",
+    "Report",
+    "Result",
+    "Shot",
+    "__version__",
+    "load",
+    "plan",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:
