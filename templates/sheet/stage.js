@@ -1,6 +1,10 @@
 // The part that scrolls. Of ten thousand pictures only those near the window have elements.
 const stage = (() => {
-  const beyond = 600; // pixels above and below the window that are drawn as well
+  // Pixels around the window that are drawn as well: few while it moves, more when it rests.
+  const beyondMoving = { down: 120, across: 40 };
+  const beyondResting = { down: 600, across: 400 };
+  const rests = 120; // milliseconds without a scroll
+  let beyond = beyondResting;
   const columnsAtOnce = 16; // with more columns than this, they too are drawn only near the window
   let plan = null;
   let view = null;
@@ -23,6 +27,10 @@ const stage = (() => {
     acts = given;
     scroller.addEventListener("scroll", soon, { passive: true });
     new ResizeObserver(() => resized()).observe(scroller);
+    canvas.addEventListener("pointerover", (event) => {
+      const element = event.target.closest(".cell");
+      if (element && event.pointerType === "mouse") cell.equip(element, acts.cell);
+    });
     canvas.addEventListener("click", (event) => {
       const element = event.target.closest(".cell");
       if (!element || element.classList.contains("empty")) return;
@@ -47,10 +55,16 @@ const stage = (() => {
     isWaiting = true;
     requestAnimationFrame(() => {
       isWaiting = false;
+      beyond = beyondMoving;
       fill();
-      acts.scrolled?.();
+      clearTimeout(resting);
+      resting = setTimeout(() => {
+        beyond = beyondResting;
+        fill();
+      }, rests);
     });
   }
+  let resting = null;
 
   function room() {
     width = scroller.clientWidth;
@@ -85,8 +99,8 @@ const stage = (() => {
   // Draws what is near the window and lets go of the rest.
   function fill() {
     if (!plan) return;
-    const top = everything ? 0 : scroller.scrollTop - beyond;
-    const bottom = everything ? Infinity : scroller.scrollTop + scroller.clientHeight + beyond;
+    const top = everything ? 0 : scroller.scrollTop - beyond.down;
+    const bottom = everything ? Infinity : scroller.scrollTop + scroller.clientHeight + beyond.down;
     const [fromColumn, toColumn] = columnRange();
     const columnsKey = `${fromColumn}-${toColumn}`;
     if (heads.dataset.columns !== columnsKey || heads.plan !== plan) drawHeads(fromColumn, toColumn, columnsKey);
@@ -112,8 +126,8 @@ const stage = (() => {
 
   function columnRange() {
     if (everything || plan.columns.length <= columnsAtOnce) return [0, plan.columns.length - 1];
-    const left = scroller.scrollLeft - beyond;
-    const right = scroller.scrollLeft + scroller.clientWidth + beyond;
+    const left = scroller.scrollLeft - beyond.across;
+    const right = scroller.scrollLeft + scroller.clientWidth + beyond.across;
     let from = plan.columns.findIndex((column) => column.left + column.width >= left);
     let to = plan.columns.findIndex((column) => column.left > right);
     if (to < 0) to = plan.columns.length;
@@ -179,7 +193,7 @@ const stage = (() => {
       const column = plan.columns[at];
       const shots = line.cells[at];
       if (!shots && view.mode === "gallery") continue;
-      const made = cell.make(shots, { id: `c${i}-${at}`, view, names, width: column.width, picture: line.picture, act: acts.cell });
+      const made = cell.make(shots, { id: `c${i}-${at}`, view, names, width: column.width, picture: line.picture });
       made.setAttribute("aria-colindex", at + 2);
       made.style.left = `${column.left}px`;
       made.style.width = `${column.width}px`;
