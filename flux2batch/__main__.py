@@ -12,14 +12,14 @@ _BUG = 8
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit code; a reader of our output who leaves early is no error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    code = 0
     try:
         code = _run(arguments)
         sys.stdout.flush()
         sys.stderr.flush()
-        return code
     except BrokenPipeError:
         _forget_the_streams()
-        return 0
+    return code
 
 
 def _run(arguments: list[str]) -> int:

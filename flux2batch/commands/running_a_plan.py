@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from flux2batch.running.run import Run, Wishes
 
 _ASKS_FOR_A_BUDGET = Decimal(10)
-_SIGNALS: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +137,8 @@ def wishes_for(
 def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | None = None) -> NoReturn:
     """Show it, ask, run it, and end the command with the exit code of what became of it."""
     from flux2batch.commands import run_shown as shown
+    from flux2batch.commands.signals import EXIT_CODES, heard
+    from flux2batch.engine.executor import FactsUnrecorded
     from flux2batch.reporting.progress import Tally
     from flux2batch.running.run import open_run
 
@@ -158,15 +158,23 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
         tally = Tally(wanted=outlook.new + outlook.on_the_way, budget=run.budget, committed=outlook.committed_usd)
         observer = shown.observer_for(console, tally, as_json=as_json, quiet=manner.quiet or not outlook.has_work)
         began = shown.stopwatch()
-        with _signals(run, console) as received:
-            report = run.go(observer)
+        with heard(run) as received:
+            try:
+                report = run.go(observer)
+            except FactsUnrecorded as error:
+                console.say_all((line,) for line in error.recover)
+                raise
+    code = EXIT_CODES[received[0]] if received and report.exit_code <= 5 else report.exit_code
+    seconds = shown.stopwatch() - began
+    with suppress(BrokenPipeError):  # whoever read this has left; what became of the run is the same
         observer.close()
-    code = _SIGNALS[received[0]] if received and report.exit_code <= 5 else report.exit_code
-    if isinstance(observer, shown.JsonEvents):
-        observer.finished(replace(report, exit_code=code))
-    elif outlook.has_work:
-        console.say_all(shown.ending(report, seconds=shown.stopwatch() - began, command=manner.next_time))
-        console.say("  ", styled(str(report.root), "cyan"))
+        if received:
+            console.say()
+        if isinstance(observer, shown.JsonEvents):
+            observer.finished(replace(report, exit_code=code))
+        elif outlook.has_work:
+            console.say_all(shown.ending(report, seconds=seconds, command=manner.next_time))
+            console.say("  ", styled(str(report.root / "index.html"), "cyan"))
     if manner.open_sheet:
         click.launch(str(report.root / "index.html"))
     raise click.exceptions.Exit(code)
@@ -224,26 +232,3 @@ def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emula
     uploads = f" and upload {files} file{'s' if files != 1 else ''}" if files else ""
     if not click.confirm(f"Spend up to ${outlook.max_usd:,.2f}{uploads}?", default=False, err=True):
         raise Refused("Nothing was sent.")
-
-
-@contextmanager
-def _signals(run: Run, console: Console) -> Iterator[list[int]]:
-    """The first signal lets the run finish what is in flight, the second stops it, the third leaves at once."""
-    received: list[int] = []
-
-    def heard(number: int, _frame: object) -> None:
-        received.append(number)
-        if len(received) >= 3:
-            os._exit(_SIGNALS[received[0]])
-        run.stop("drain" if len(received) == 1 else "now")
-
-    known = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in known:
-        signal.signal(number, heard)
-    try:
-        yield received
-    finally:
-        for number, handler in known.items():
-            signal.signal(number, handler)
-        if received:
-            console.say()
