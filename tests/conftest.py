@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 _ENDINGS_THAT_NEVER_RESOLVE = (".invalid", ".test")
+_CHECKOUT = (
+    str(Path(__file__).resolve().parent.parent) + os.sep
+)  # which may itself lie in the folder for temporary files
 _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = {  # which argument is the path, and which the open folder that it is relative to
@@ -42,6 +45,7 @@ class _Guard:
     def __init__(self) -> None:
         self.on = False
         self.broken: list[AssertionError] = []
+        self.own: str = ""  # the folders of the tests
         self.writable: tuple[str, ...] = ()
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
@@ -73,7 +77,9 @@ class _Guard:
             except OSError:
                 return  # no /proc, so nobody can say which folder that is
         name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  # a Path here would be an event within an event
-        if name.startswith(self.writable) or any(f"{os.sep}{cache}" in name for cache in _CACHES):
+        if name.startswith(self.own) or any(f"{os.sep}{cache}" in name for cache in _CACHES):
+            return
+        if name.startswith(self.writable) and not name.startswith(_CHECKOUT):
             return
         self._break(YouForgotToUseTmpPath(f"a change at {name}"))
 
@@ -110,8 +116,9 @@ sys.addaudithook(_GUARD)  # it cannot be taken away again, only told to look els
 
 
 @pytest.fixture(autouse=True)
-def _guarded() -> Iterator[None]:
+def _guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Watch the test while it runs."""
+    _GUARD.own = str(tmp_path_factory.getbasetemp()) + os.sep
     temporary = {tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), os.devnull, "/dev/", "/proc/self/"}
     _GUARD.writable = tuple(temporary)
     _GUARD.broken.clear()
