@@ -13,16 +13,16 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import struct
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont
 
 from flux2batch.emulator.colours import Rgb, colours_in, from_hls, mix, to_hls
+from flux2batch.emulator.files import encode
 from flux2batch.emulator.motifs import motif_of
 
 # Where things live in the palette.
@@ -36,8 +36,6 @@ _INK, _INKS = 108, 16
 _FRAME, _SHADOW = 124, 125
 _SWATCH, _SWATCHES = 126, 4
 _CARDS, _CARD_COLOURS = 130, 126
-
-MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -625,44 +623,3 @@ def _label(size: int) -> Image.Image:
     mask = Image.new("L", (width, round(size * 1.7)))
     ImageDraw.Draw(mask).text((size / 2, size * 0.2), "EMULATED", fill=255, font=font)
     return mask.point(_ink_ramp())
-
-
-# Files.
-
-
-def encode(picture: Image.Image, media: str, *, model: str) -> bytes:
-    """A picture as the services write it: JPEG with their kind of metadata, PNG in true colour, or WebP."""
-    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
-    sink = io.BytesIO()
-    if media == "png":
-        note = PngImagePlugin.PngInfo()
-        note.add_text("Software", "flux2batch emulator")
-        rgb.save(sink, "PNG", compress_level=1, pnginfo=note)
-        return sink.getvalue()
-    if media == "webp":
-        rgb.save(sink, "WEBP", quality=90, method=0)
-        return sink.getvalue()
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110], exif[0x0131] = (
-        "flux2batch emulator",
-        model,
-        "flux2batch emulator (not a generated picture)",
-    )
-    rgb.save(sink, "JPEG", quality=92, exif=exif)
-    written = sink.getvalue()
-    return written[:2] + _provenance() + written[2:]
-
-
-@lru_cache(maxsize=1)
-def _provenance() -> bytes:
-    """An APP11 segment with a JUMBF box, where BFL's pictures carry C2PA; this one says only that it is emulated."""
-
-    def box(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content) + 8) + kind + content
-
-    uuid = bytes.fromhex("6332706100110010800000aa00389b71")  # the C2PA manifest store's type
-    json_uuid = bytes.fromhex("6a736f6e00110010800000aa00389b71")
-    note = box(b"jumb", box(b"jumd", json_uuid + b"\x03note\0") + box(b"json", b'{"emulated":true}'))
-    store = box(b"jumb", box(b"jumd", uuid + b"\x03c2pa\0") + note)
-    segment = b"JP" + struct.pack(">HI", 1, 1) + store
-    return b"\xff\xeb" + struct.pack(">H", len(segment) + 2) + segment

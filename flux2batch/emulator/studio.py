@@ -220,7 +220,8 @@ class Studio:
         return content
 
     def _paint(self, task: Task, frame: int) -> bytes:
-        from flux2batch.emulator.painter import Card, Wish, black_frame, encode, paint
+        from flux2batch.emulator.files import encode
+        from flux2batch.emulator.painter import Card, Wish, black_frame, paint
 
         wish, faults = task.wish, parse_kept(task.faults)
         width, height, media = wish["width"], wish["height"], wish["format"]

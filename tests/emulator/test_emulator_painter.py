@@ -186,3 +186,6 @@ def test_a_png_is_in_true_colour_and_marked() -> None:
     picture = Image.open(io.BytesIO(paint(wish(), "png")))
 
     assert (picture.mode, picture.info["Software"]) == ("RGB", "flux2batch emulator")
+    assert picture.tobytes() == drawn().tobytes()
+    picture = Image.open(io.BytesIO(paint(wish(), "png")), formats=("PNG",))
+    picture.verify()
