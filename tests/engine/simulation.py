@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
+from flux2batch.engine import journal as journal_module
 from flux2batch.engine.events import (
     Accepted,
     AccountRefused,
@@ -37,6 +39,7 @@ from flux2batch.engine.events import (
     Vanished,
 )
 from flux2batch.engine.executor import Ending, Executor, HungUp, Offer, Resumed
+from flux2batch.engine.journal import Journal as RealJournal
 from flux2batch.engine.lifecycle import ENDED, IN_FLIGHT, UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Throttle, Unknowns
 from flux2batch.engine.scheduler import Fetch, HangUp, LineUp, Moment, Open, Outcome, Poll, Scheduler, Send, Work
@@ -193,6 +196,8 @@ class Journal:
         self.facts: list[tuple[datetime, ShotId, Event]] = []
         self.crash_at_append = 0.0
         self._chance = chance
+        self._lives: dict[ShotId, Life] = {}
+        self._folded = 0
 
     def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
         dies = self._chance.random() < self.crash_at_append
@@ -207,10 +212,86 @@ class Journal:
         pass
 
     def lives(self) -> dict[ShotId, Life]:
-        lives: dict[ShotId, Life] = {}
-        for at, shot, fact in self.facts:
+        lives = self._lives
+        for at, shot, fact in self.facts[self._folded :]:
             lives[shot] = advance(lives.get(shot, UNBORN), fact, at=at)  # type: ignore[arg-type]
-        return lives
+        self._folded = len(self.facts)
+        return dict(lives)
+
+    def restart(self) -> None:
+        """The next process finds what is in the list."""
+
+    def standing(self) -> Mapping[ShotId, Life]:
+        """What the next process believes."""
+        return self.lives()
+
+    def close(self) -> None:
+        pass
+
+
+class SqliteJournal(Journal):
+    """The real journal in a file, beside the list: dying closes nothing, and a snapshot may be cut off in the middle.
+
+    The next process believes what `standing` reads from snapshot and events, and that must be what the list says.
+    """
+
+    def __init__(self, chance: random.Random, path: Path) -> None:
+        super().__init__(chance)
+        self._path = path
+        self._real = RealJournal.create(path, run_directory_id="simulated")
+        # No power fails here: what SIGKILL leaves is the same without waiting for the disk.
+        self._real._database.execute("PRAGMA synchronous = OFF")
+
+    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
+        dies = self._chance.random() < self.crash_at_append
+        if dies and self._chance.random() < 0.5:
+            raise Crash
+        self._real.append(facts, at=at)
+        self.facts += [(at, shot, fact) for shot, fact in facts if shot is not None]
+        if dies:
+            raise Crash
+
+    def remember(self, shot: ShotId, life: Life) -> None:
+        self._real.remember(shot, life)
+        if self._chance.random() < 0.05:
+            if self._chance.random() < self.crash_at_append * 10:
+                self._die_in_a_snapshot()
+            self._real.write_snapshot()
+
+    def _die_in_a_snapshot(self) -> None:
+        def rows(*_: object) -> tuple[str, ...]:
+            raise Crash
+
+        real, journal_module._snapshot_row = journal_module._snapshot_row, rows
+        try:
+            self._real.write_snapshot()
+        finally:
+            journal_module._snapshot_row = real
+        raise Crash
+
+    def restart(self) -> None:
+        """The next process opens what the last one left, closed or not."""
+        if self._chance.random() < 0.3:
+            self._real.close()  # it ended well enough to write its snapshot
+        else:
+            self._real._database.close()
+        self._real = RealJournal.open(self._path, driving=True)
+        self._real._database.execute("PRAGMA synchronous = OFF")
+
+    def standing(self) -> Mapping[ShotId, Life]:
+        standing = self._real.standing()
+        agreed = super().lives()
+        for shot, life in agreed.items():
+            if life.phase in ENDED:
+                assert standing.ended[shot].phase is life.phase
+                assert standing.ended[shot].charged + standing.ended[shot].at_risk == life.committed
+            else:
+                assert standing.open[shot] == life, f"{shot}: the snapshot and its events disagree"
+        assert len(standing.open) + len(standing.ended) == len(agreed)
+        return {**agreed, **standing.open}
+
+    def close(self) -> None:
+        self._real._database.close()
 
 
 class Hands:
@@ -319,7 +400,7 @@ class Story:
 class Plan:
     """The first `count` shots, all of one service."""
 
-    lives: dict[ShotId, Life]
+    lives: Mapping[ShotId, Life]
     count: int
     service: str
 
@@ -353,7 +434,8 @@ def live_once(
 ) -> Ending:
     """One process, from its start to its end or its death."""
     name = world.service.name
-    lives = journal.lives()
+    journal.restart()
+    lives = journal.standing()
     scheduler = Scheduler(
         throttles={name: Throttle(limit=concurrency, most=concurrency, successes=0, halved_at=None)},
         polls_per_s={name: polls_per_s},
@@ -377,7 +459,10 @@ def live_once(
         for shot, life in lives.items()
         if life.phase in IN_FLIGHT and life.phase is not Phase.INTENT
     ]
-    return executor.run(Plan(lives, count, name), resumed)
+    ending = executor.run(Plan(lives, count, name), resumed)
+    if ending.error is not None:
+        raise ending.error  # in virtual time nothing fails but what we got wrong
+    return ending
 
 
 def tell(
@@ -390,12 +475,13 @@ def tell(
     budget: Money | None = None,
     concurrency: int = 6,
     once: bool = False,
+    sqlite: Path | None = None,
 ) -> Story:
     """One seed to its end: lives that crash, then one in calm weather that finishes what is left."""
     chance = random.Random(seed)
     weather = weather or Weather()
     world = World(Service(chance=chance, weather=weather, name=service, most=24))
-    journal = Journal(chance)
+    journal = Journal(chance) if sqlite is None else SqliteJournal(chance, sqlite)
     rule = unknowns or Unknowns(rule="hold", most=0)
     lifetimes = 0
     while True:
@@ -415,7 +501,9 @@ def tell(
             world.jump += timedelta(seconds=chance.choice([0, 0, 0, -3, 3600]))
             continue
         if once or last or all(life.phase not in IN_FLIGHT for life in journal.lives().values()):
-            return Story(seed, world.service, journal, journal.lives(), ending, lifetimes, world.s)
+            lives = journal.lives()
+            journal.close()
+            return Story(seed, world.service, journal, lives, ending, lifetimes, world.s)
 
 
 def check(story: Story, *, count: int = 20, budget: Money | None = None, finished: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from simulation import CALM, SHOTS, Weather, check, tell
@@ -19,6 +20,12 @@ SEEDS = int(os.environ.get("FLUX2BATCH_SIMULATED_SEEDS", "150"))
 def test_nothing_is_paid_twice_and_nothing_paid_is_lost(service: str):
     for seed in range(SEEDS):
         check(tell(seed, service=service))
+
+
+@pytest.mark.parametrize("service", ["bfl", "fal"])
+def test_the_journal_in_a_file_and_the_one_in_memory_agree_whatever_dies(service: str, tmp_path: Path):
+    for seed in range(SEEDS // 4):
+        check(tell(seed, service=service, sqlite=tmp_path / f"{seed}.db"))
 
 
 def test_resubmitting_unknowns_pays_no_more_often_than_was_decided():
