@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 import click
 
+from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Console, fail, this_console
 from flux2batch.errors import InvalidInput
@@ -101,6 +102,7 @@ def job_options(function: Decorated) -> Decorated:
     help="Look for finished pictures there as well; repeatable.",
 )
 @click.option("--fresh", is_flag=True, help="Look for finished pictures nowhere but in the run directory.")
+@check_urls_option
 @job_options
 @format_option
 def command(
@@ -117,6 +119,7 @@ def command(
     out: Path | None,
     reuse: tuple[Path, ...],
     fresh: bool,
+    check_urls: bool,
     sets: tuple[str, ...],
     strict: bool,
     assume_price: Decimal | None,
@@ -127,7 +130,8 @@ def command(
 ) -> None:
     """Show what a job comes to: its shots, their price in its parts, the files that would be uploaded and to whom.
 
-    Nothing is sent, no key is needed and no network. The exit code is 4 where the plan is over a budget or a limit.
+    Nothing is sent and no key is needed; no network either, unless --check-urls asks for it. The exit code is 4 where
+    the plan is over a budget or a limit.
     """
     del format
     from flux2batch.commands.plan_ahead import ahead_of, nothing_yet, run_directory_of
@@ -140,7 +144,8 @@ def command(
     configuration = load_configuration(
         file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
     )
-    options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, strict=strict)
+    fetch = fetch_picture if check_urls else None
+    options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, strict=strict, fetch=fetch)
     plans: list[tuple[Plan, Ahead]] = []
     problems: list[Problem] = []
     for file in dict.fromkeys(files):

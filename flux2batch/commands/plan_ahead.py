@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flux2batch.commands.changed_defaults import changed_defaults
 from flux2batch.engine.journal import Standing
 from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.policy import Budgets
@@ -14,6 +15,7 @@ from flux2batch.engine.run_directory import is_run_directory, look_into
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Plan
+from flux2batch.planning.shot import ShotId
 from flux2batch.reading.problems import Problem, error, warning
 from flux2batch.running.feed import phase_of
 from flux2batch.running.outlook import Outlook, look_ahead
@@ -46,10 +48,11 @@ def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> A
     """Compare the plan with its run directory, and with those where its pictures may lie already."""
     standing = _standing(root)
     around = NOBODY if fresh or on_this_machine(plan) else _around(plan, root, standing, reuse)
+    reconciled = reconcile(plan, standing)
     outlook = look_ahead(
         plan,
         standing,
-        reconcile(plan, standing),
+        reconciled,
         found=around.finds,
         budgets=Budgets(run_directory_usd=plan.job.budget.max_usd, call_usd=plan.configuration.limits.per_call_usd),
         root=root,
@@ -57,7 +60,12 @@ def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> A
     return Ahead(
         states={"new": outlook.new, "done": outlook.done, "reused": outlook.reused, "left": outlook.left},
         to_pay=Estimate(min=outlook.min_usd, max=outlook.max_usd, shots=outlook.new, unknown=0),
-        problems=(*_over_budget(plan, outlook), *_in_doubt(around), *_missing(outlook)),
+        problems=(
+            *_over_budget(plan, outlook),
+            *_in_doubt(around),
+            *_missing(outlook),
+            *_changed(plan, root, reconciled.left),
+        ),
     )
 
 
@@ -66,6 +74,13 @@ def _standing(root: Path) -> Standing:
         return Standing(open={}, ended={}, events=0)
     with look_into(root) as directory:
         return directory.journal.standing()
+
+
+def _changed(plan: Plan, root: Path, left: Sequence[ShotId]) -> list[Problem]:
+    if not left:
+        return []
+    with look_into(root) as directory:
+        return changed_defaults(plan, directory.journal, left)
 
 
 def _around(plan: Plan, root: Path, standing: Standing, reuse: Sequence[Path]) -> Neighbourhood:
@@ -105,7 +120,7 @@ def _in_doubt(around: Neighbourhood) -> list[Problem]:
     shots = "1 shot is" if count == 1 else f"{count:,} shots are"
     return [
         warning(
-            "FB606",
+            "FB608",
             f"{shots} in flight or unknown in {', '.join(roots)} ({show(Money(at_risk))})",
             where=None,
             help="let that run end first, or they are paid for twice",
@@ -121,7 +136,7 @@ def _missing(outlook: Outlook) -> list[Problem]:
     pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
     return [
         warning(
-            "FB504",
+            "FB505",
             f"{pictures} no longer where the run put them, such as '{outlook.missing[0]}'",
             where=None,
             help="flux2batch retry --missing buys them again",

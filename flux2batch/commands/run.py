@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.plan import job_options, selection_options
 from flux2batch.commands.running_a_plan import Manner, plan_of, run_a_plan, running_options, wishes_for
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--fresh", is_flag=True, help="Look for finished pictures nowhere but in the run directory.")
 @running_options
 @selection_options
+@check_urls_option
 @job_options
 @format_option
 def command(
@@ -58,6 +60,7 @@ def command(
     picks: Path | None,
     limit: int | None,
     sample: int | None,
+    check_urls: bool,
     sets: tuple[str, ...],
     strict: bool,
     assume_price: Decimal | None,
@@ -88,6 +91,7 @@ def command(
         picks=picks,
         limit=limit,
         sample=sample,
+        fetch=fetch_picture if check_urls else None,
     )
     emulated = emulate or on_this_machine(plan)
     wishes = wishes_for(

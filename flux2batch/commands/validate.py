@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Part, counted, styled, this_console
 from flux2batch.errors import InvalidInput
@@ -50,6 +51,7 @@ class Checked:
 )
 @click.option("--max-shots", metavar="N", type=click.IntRange(min=1), help="Allow so many shots.")
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Read this config.toml.")
+@check_urls_option
 @format_option
 def command(
     files: tuple[Path, ...],
@@ -59,6 +61,7 @@ def command(
     allow_paths: tuple[Path, ...],
     max_shots: int | None,
     config: Path | None,
+    check_urls: bool,
     format: str,
 ) -> None:
     """Check job files: the file itself, its data, templates and references, and every shot that comes out of it.
@@ -67,7 +70,9 @@ def command(
     """
     checked = [_read(file, sets=sets, allow_paths=allow_paths) for file in dict.fromkeys(files)]
     if not quick and any(each.job for each in checked):
-        checked = _with_shots(checked, config=config, max_shots=max_shots, allow_paths=allow_paths)
+        checked = _with_shots(
+            checked, config=config, max_shots=max_shots, allow_paths=allow_paths, check_urls=check_urls
+        )
     problems = [problem for each in checked for problem in each.problems] + _same_names(checked)
 
     console = this_console()
@@ -88,7 +93,12 @@ def _read(file: Path, *, sets: Sequence[str], allow_paths: Sequence[Path]) -> Ch
 
 
 def _with_shots(
-    checked: Sequence[Checked], *, config: Path | None, max_shots: int | None, allow_paths: Sequence[Path]
+    checked: Sequence[Checked],
+    *,
+    config: Path | None,
+    max_shots: int | None,
+    allow_paths: Sequence[Path],
+    check_urls: bool,
 ) -> list[Checked]:
     """The same with the shots of every job counted and checked."""
     # Imported here: `--quick` and a file that cannot be read need none of it, and it takes as long as all the rest.
@@ -97,11 +107,13 @@ def _with_shots(
 
     configuration = load_configuration(file=config, max_shots=max_shots, allow_paths=allow_paths)
 
+    options = PlanOptions(check_money=False, fetch=fetch_picture if check_urls else None)
+
     def planned(each: Checked) -> Checked:
         if each.job is None:
             return each
         try:
-            plan = plan_job(each.job, configuration=configuration, options=PlanOptions(check_money=False))
+            plan = plan_job(each.job, configuration=configuration, options=options)
         except InvalidInput as invalid:
             return replace(each, problems=(*each.problems, *invalid.problems))
         return replace(each, shots=len(plan), problems=(*each.problems, *plan.warnings))

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flux2batch.errors import InvalidInput
 from flux2batch.money import ZERO, Money, show
-from flux2batch.planning.configuration import Configuration, tightest_budget
+from flux2batch.planning.configuration import Configuration, host_fault, tightest_budget
 from flux2batch.planning.models.pricing import Estimate, cliff
+from flux2batch.planning.references.looking import Looker
 from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.planning.shots.expansion import Draft, Script, Walk
@@ -42,6 +44,7 @@ class PlanOptions:
     check_money: bool = True  # False: validate, which asks for everything but prices and budgets
     check_budget: bool = True  # False: who knows what is paid for already judges the rest
     strict: bool = False  # warnings are errors
+    fetch: Callable[[str, str | None], bytes | str] | None = None  # a URL, by a proxy: how references are looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +218,8 @@ def plan_job(job: Job, *, configuration: Configuration, options: PlanOptions | N
     """The plan of a job; raises InvalidInput with everything that is wrong with it."""
     options = options or PlanOptions()
     limit = configuration.limits.max_shots
-    prepared = prepare(job, configuration, check_money=options.check_money, max_shots=limit)
+    looker = _looker(options, configuration)
+    prepared = prepare(job, configuration, check_money=options.check_money, max_shots=limit, looker=looker)
     findings, script = prepared.findings, prepared.script
     if script is None:
         raise InvalidInput(findings.problems())
@@ -240,6 +244,18 @@ def plan_job(job: Job, *, configuration: Configuration, options: PlanOptions | N
     return plan
 
 
+def _looker(options: PlanOptions, configuration: Configuration) -> Looker | None:
+    """Looks at https references where that was asked for, and at none on a host that the configuration forbids."""
+    fetch = options.fetch
+    if fetch is None:
+        return None
+    proxy = next((service.proxy for service in configuration.services.values() if service.proxy), None)
+    return Looker(
+        lambda url: fetch(url, proxy),
+        may_ask=lambda url: host_fault(configuration, urlsplit(url).hostname or "") is None,
+    )
+
+
 class _Ranks:
     """The place of a draft in the spread order: repeats last, what `include` added behind the product."""
 
@@ -256,6 +272,7 @@ def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
     document = plan.job.document
     if not options.check_money:
         return
+    yield from _about_warnings(plan)
     bound = tightest_budget(plan.configuration, plan.job.budget.max_usd)
     most = plan.cost.max
     if options.check_budget and bound is not None and most > bound[0]:
@@ -264,6 +281,16 @@ def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
         steps = ("budget", "warn_usd")
         message = f"the plan comes to {show(most)}, over warn_usd, {show(plan.job.budget.warn_usd)}"
         yield warning("FB610", message, where=document.place(steps), steps=steps)
+
+
+def _about_warnings(plan: Plan) -> Iterator[Problem]:
+    """A sum from which on to warn that lies above the most that may be spent: it would never be reached."""
+    budget = plan.job.budget
+    if budget.max_usd is None or budget.warn_usd is None or budget.warn_usd <= budget.max_usd:
+        return
+    steps = ("budget", "warn_usd")
+    message = f"warn_usd, {show(budget.warn_usd)}, is above max_usd, {show(budget.max_usd)}, so it never warns"
+    yield warning("FB204", message, where=plan.job.document.place(steps), steps=steps, help="exchange the two sums")
 
 
 def _over_budget(plan: Plan, budget: Money, source: str) -> Problem:

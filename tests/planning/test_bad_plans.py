@@ -64,6 +64,10 @@ CASES = [
     ("width 1000", "prompt: x\nparams: {width: 1000, height: 768}", "FB204", 3, "3:17", "multiple of 16, got 1000", "992 or 1008"),
     ("2560x2560", "prompt: x\nparams: {size: 2560x2560}", "FB601", 3, "3:16", "MP", "2048x2048"),
     ("seed", "prompt: x\nsweep: {seed: [1, -1]}", "FB204", 3, "3:19", "-1", None),
+    ("a device's name", "name: CON\nprompt: x", "FB212", 3, "2:7", "'CON' is a device of Windows", "name: CON_"),
+    ("a name with a dot", "name: boats.\nprompt: x", "FB212", 3, "2:7", "ends with a dot", "name: boats"),
+    ("a name too long", f"name: {'狐' * 90}\nprompt: x", "FB212", 3, "2:7", "270 bytes", "name: 狐"),
+    ("a warning that never comes", "prompt: x\nbudget: {max_usd: 5, warn_usd: 8}", "FB204", 0, "3:32", "never warns", "exchange"),
     ("B95", "prompt: x\nsweep: {seed: 1..100}\nbudget: {max_usd: 1.00}", "FB610", 4, "4:19", "the plan is $3.00, the budget $1.00", "first 33 of 100"),
 ]  # fmt: skip
 
@@ -147,6 +151,23 @@ def test_a_missing_translation_is_one_problem_with_the_number_of_its_shots(tmp_p
 
     assert "copy.csv:3" in problem.message
     assert [note.text for note in problem.notes] == ["in sweep item 6 (locale=de, seed=1) and 4 more shots"]
+
+
+@pytest.mark.parametrize(
+    "params", ['{seed: "{{ product.seed }}"}', '{size: {exact: "{{ product.seed }}"}}', '{size: "{{ product.seed }}"}']
+)
+def test_a_parameter_from_an_empty_cell_names_the_cell(tmp_path: Path, params: str) -> None:
+    (tmp_path / "p.csv").write_text("sku,seed\nmug,512x512\ncap,\n".replace("512x512", "7"), encoding="utf-8")
+    text = (
+        f"data: {{products: {{file: p.csv, key: sku}}}}\nprompt: {{{{ product.sku }}}}\nparams: {params}\n"
+        "sweep: {product: data.products}\n"
+    ).replace("prompt: {{ product.sku }}", 'prompt: "{{ product.sku }}"')
+
+    problems = [problem for problem in problems_of(tmp_path, text) if problem.code == "FB316"]
+
+    assert [problem.message for problem in problems] == ["p.csv:3 (sku cap): seed is empty"]
+    assert "default(" in (problems[0].help or "")
+    assert [note.text for note in problems[0].notes] == ["in sweep item 2 (product=cap)"]
 
 
 def test_a_template_that_works_too_much_is_not_rendered_for_every_shot(tmp_path: Path) -> None:

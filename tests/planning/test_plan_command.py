@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,3 +215,72 @@ def test_only_what_is_still_to_be_bought_counts_against_a_bound(plan: Planner, j
 
     assert plan(job, *grown, "--max-usd", "0.06").exit_code == 0
     assert plan(job, *grown, "--max-usd", "0.05").exit_code == 4
+
+
+def test_a_changed_default_of_a_model_says_which_pictures_it_costs(plan: Planner, job: Path, tmp_path: Path) -> None:
+    job.write_text(BOAT + "model: bfl/flux-2-flex\nparams: {size: 256x256}\n", encoding="utf-8")
+    assert run(["run", str(job), "--emulate", "--yes", "--quiet"]) == 0
+    plan(job)
+    entry = json.loads((SCHEMAS / "models" / "bfl-flux-2-flex.json").read_text(encoding="utf-8"))
+    entry["revision"] += 1
+    entry["parameters"]["guidance"]["default"] = 4.5
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "flex.json").write_text(json.dumps(entry), encoding="utf-8")
+    (tmp_path / "config.toml").write_text('[models]\nfolders = ["models"]\n', encoding="utf-8")
+    later = ["--out", tmp_path / "runs" / "boats.emulated", "--config", tmp_path / "config.toml", "--json"]
+
+    changed = json.loads(plan(job, *later).stdout)
+    kept = json.loads(plan(job, *later, "--set", "params.guidance=5").stdout)
+    edited = json.loads(plan(job, *later, "--set", "params.guidance=3").stdout)
+
+    assert (changed["new"], changed["left"]) == (6, 6)
+    assert [(warning["code"], warning["message"]) for warning in changed["warnings"]] == [
+        (
+            "FB609",
+            "6 shots change because guidance's default on bfl/flux-2-flex is now 4.5; "
+            "it was 5.0 when their pictures were made",
+        )
+    ]
+    assert (kept["new"], kept["warnings"]) == (0, [])
+    assert (edited["new"], edited["warnings"]) == (6, []), "what the job itself says is no default"
+
+
+def test_a_picture_that_was_deleted_by_hand_is_said_and_not_bought_again(
+    plan: Planner, job: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs" / "boats.emulated"
+    job.write_text(BOAT + "params: {size: 256x256}\n", encoding="utf-8")
+    assert run(["run", str(job), "--emulate", "--yes", "--quiet"]) == 0
+    plan(job)
+    (out / "red-2.png").unlink()
+
+    told = json.loads(plan(job, "--json", "--out", out).stdout)
+    strict = plan(job, "--strict", "--out", out)
+
+    assert (told["new"], [warning["code"] for warning in told["warnings"]]) == (0, ["FB505"])
+    assert "'red-2.png'" in told["warnings"][0]["message"]
+    assert strict.exit_code == 4
+
+
+def test_shots_that_a_run_beside_this_one_may_be_paying_for_are_said_with_their_price(
+    plan: Planner, job: Path, tmp_path: Path
+) -> None:
+    text = BOAT.replace("a {{ colour }} boat", "a {{ colour }} boat [emulate drop-after-accept]")
+    job.write_text(text + "params: {size: 256x256}\n", encoding="utf-8")
+    assert run(["run", str(job), "--emulate", "--yes", "--quiet"]) == 5
+    plan(job)
+
+    # To an emulated neighbour nothing real is owed, so this one stands in for a run on the real service.
+    told = plan(job, "--reuse", _as_if_real(tmp_path / "runs" / "boats.emulated"), "--json")
+
+    (found,) = json.loads(told.stdout)["warnings"]
+    assert found["code"] == "FB608"
+    assert found["message"].startswith("6 shots are in flight or unknown")
+    assert "($0.18)" in found["message"]
+
+
+def _as_if_real(root: Path) -> Path:
+    with closing(sqlite3.connect(root / ".flux2batch" / "journal.db")) as database:
+        database.execute("UPDATE meta SET value = 'real' WHERE key = 'kind'")
+        database.commit()
+    return root

@@ -427,6 +427,8 @@ COMPONENTS = [
     ("",                          "_"),
     (".hidden",                   "hidden"),
     ("-rf",                       "rf"),
+    ("-1",                        "minus1"),
+    (" -.5",                      "minus.5"),
     ("~root",                     "root"),
     ("CON",                       "CON_"),
     ("nul.png",                   "nul.png_"),

@@ -276,7 +276,7 @@ def _match(entry: Entry, first: tuple[int, int] | None, referenced: bool) -> Siz
         return Fault(
             code="FB607",
             message=f"size: match cannot be worked out: {why}",
-            help="write the size, such as size: 1024x1024",
+            help="write the size, such as size: 1024x1024" + (" (or --check-urls looks at it)" if referenced else ""),
             parameter="size",
         )
     fit = _matching(entry, *first)
@@ -319,7 +319,7 @@ def _from_exact(entry: Entry, value: Any, first: tuple[int, int] | None, referen
         return Fault(
             code="FB607",
             message="exact cannot be promised: the first reference is a URL, which a plan does not fetch",
-            help="write the size itself, such as size: 1024x1024",
+            help="write the size itself, such as size: 1024x1024 (or --check-urls looks at it)",
             parameter="size",
         )
     width, height = int(written[1]), int(written[2])

@@ -70,10 +70,17 @@ def from_file(name: str, source: Source, *, kind: Literal["file", "bytes"] = "fi
     )
 
 
-def from_url(name: str, url: str) -> Reference:
-    """An https URL, which a plan does not fetch: its size is not known."""
+def from_url(name: str, url: str, examined: Examined | None = None) -> Reference:
+    """An https URL. Its size is known only where somebody looked (--check-urls), and never part of its identity."""
     return Reference(
-        name=name, kind="url", source=url, sources=(), digest=f"url:{url}", width=None, height=None, file_bytes=0
+        name=name,
+        kind="url",
+        source=url,
+        sources=(),
+        digest=f"url:{url}",
+        width=examined.width if examined else None,
+        height=examined.height if examined else None,
+        file_bytes=0,
     )
 
 

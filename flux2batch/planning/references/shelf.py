@@ -11,6 +11,7 @@ from flux2batch.planning.references import collage as boards
 from flux2batch.planning.references import recipes
 from flux2batch.planning.references.decoding import examine
 from flux2batch.planning.references.formats import Flaw
+from flux2batch.planning.references.looking import Looker
 from flux2batch.planning.references.recent import Recent
 from flux2batch.planning.references.recipes import Source
 from flux2batch.planning.references.swatch import colour_of
@@ -47,8 +48,9 @@ class Upload:
 class ReferenceShelf:
     """The pictures of one job. Hashes and sizes stay in memory, and of the bytes only those that were sent last."""
 
-    def __init__(self, folder: JobFolder) -> None:
+    def __init__(self, folder: JobFolder, *, looker: Looker | None = None) -> None:
         self.folder = folder
+        self._looker = looker  # None: URLs are handed on unseen
         self.given: dict[str, bytes] = {}  # pictures that were handed over in Python, by digest
         self.recent = Recent(max_bytes=_RECENT_BYTES)
         self._files: dict[str, Source | Fault] = {}  # by path
@@ -125,9 +127,13 @@ class ReferenceShelf:
 
     def _path(self, name: str, path: str) -> Reference | Fault:
         if is_url(path):
-            return judge_url(path) or recipes.from_url(name, path)
+            return judge_url(path) or self._url(name, path)
         file = self._file(path)
         return file if isinstance(file, Fault) else recipes.from_file(name, file)
+
+    def _url(self, name: str, url: str) -> Reference | Fault:
+        seen = self._looker.look(url) if self._looker else None
+        return seen if isinstance(seen, Fault) else recipes.from_url(name, url, seen)
 
     def _globs(self, source: ReferenceSource, patterns: Sequence[str]) -> _Made:
         made: _Made = []

@@ -26,35 +26,35 @@ def judge_url(url: str) -> Fault | None:
     """Why the URL is not handed on, or None."""
     scheme = url.partition(":")[0].lower()
     if scheme == "http":
-        return _unsafe(f"'{_shown(url)}' is http, which anyone on the way can read and change", "write https://")
+        return _unsafe(f"'{shown(url)}' is http, which anyone on the way can read and change", "write https://")
     if scheme == "data":
         return _malformed("a picture inside the job file is not taken", "save it beside the job and name that file")
     if scheme != "https":
-        return _malformed(f"'{_shown(url)}' is not an https URL", _PUBLIC)
+        return _malformed(f"'{shown(url)}' is not an https URL", _PUBLIC)
     if len(url) > _MAX_LENGTH or any(not "!" <= character <= "~" or character in '"<>\\^`{|}' for character in url):
         return _malformed(
-            f"'{_shown(url)}' is no valid URL", "write spaces and letters beyond ASCII as %20 and the like"
+            f"'{shown(url)}' is no valid URL", "write spaces and letters beyond ASCII as %20 and the like"
         )
     try:
         split = urlsplit(url)
         host, port = split.hostname, split.port
     except ValueError:
-        return _malformed(f"'{_shown(url)}' is no valid URL", None)
+        return _malformed(f"'{shown(url)}' is no valid URL", None)
     if not url[len("https:") :].startswith("//") or not host:
-        return _malformed(f"'{_shown(url)}' names no host", None)
+        return _malformed(f"'{shown(url)}' names no host", None)
 
     if "@" in split.netloc:
         return _unsafe("a reference URL carries a user name or password", "leave out what stands before the '@'")
     if port not in (None, 443):
-        return _unsafe(f"'{_shown(url)}' names port {port}, not the port of https", _PUBLIC)
+        return _unsafe(f"'{shown(url)}' names port {port}, not the port of https", _PUBLIC)
     if _NUMBERED.fullmatch(host):
-        return _unsafe(f"'{_shown(url)}' names an address and not a host", _PUBLIC)
+        return _unsafe(f"'{shown(url)}' names an address and not a host", _PUBLIC)
     if not _NAME.fullmatch(host) or host.rstrip(".").endswith(_PRIVATE):
-        return _unsafe(f"'{_shown(url)}' names a host that is not public", _PUBLIC)
+        return _unsafe(f"'{shown(url)}' names a host that is not public", _PUBLIC)
     return None
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """Without user name and without what may be a signature."""
     head, _, rest = url.partition("://")
     rest = rest.partition("?")[0].partition("#")[0]

@@ -84,7 +84,7 @@ def path_fault(path: str) -> Fault | None:
             help="write a path that begins with a name, without '..'",
             parameter="path",
         )
-    why = next((why for part in parts if (why := _wrong_with(part))), None)
+    why = next((why for part in parts if (why := name_fault(part))), None)
     if why is None and parts[0].casefold() == _OWN and len(parts) > 1:
         why = f"the folder '{_OWN}' is kept for pictures of before"
     if why is None and len(path.encode()) > _MOST_BYTES_IN_ALL:
@@ -105,7 +105,8 @@ def folded(path: str) -> str:
     )
 
 
-def _wrong_with(part: str) -> str | None:
+def name_fault(part: str) -> str | None:
+    """Why one name of a path is none on every system."""
     if part == "":
         return "a name in it is empty"
     if _SPECIAL.search(part):
@@ -133,11 +134,6 @@ def _literal_extension(template: str) -> str | None:
     return next((ending for ending in _FORMATS if tail.lower().endswith(ending) and len(tail) >= len(ending)), None)
 
 
-def _component(id: str) -> str:
-    """An id as a part of a name. A name cannot begin with a minus, and -1 is not 1."""
-    return safe_component(f"minus{id[1:]}" if id.startswith("-") else id)
-
-
 def _ids_joined(columns: Sequence[Column], name: str) -> Callable[[Moment], str]:
     """Paths made of the ids of the axes' values, in order, or of the job's name where there are no axes."""
     if not columns:
@@ -151,7 +147,7 @@ def _ids_joined(columns: Sequence[Column], name: str) -> Callable[[Moment], str]
             if part is None:
                 if len(known) >= 4096:
                     known.clear()
-                part = known[index] = _component(column.value(index).id)
+                part = known[index] = safe_component(column.value(index).id)
             parts.append(part)
         return "-".join(parts)
 

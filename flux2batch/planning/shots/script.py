@@ -9,11 +9,12 @@ from typing import Any
 from flux2batch.planning.configuration import Configuration
 from flux2batch.planning.files.folder import JobFolder
 from flux2batch.planning.models.sizes import SIZE_PARAMETERS
+from flux2batch.planning.references.looking import Looker
 from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shots.expansion import Script, point_in_words
 from flux2batch.planning.shots.findings import Findings, of_template_fault
 from flux2batch.planning.shots.names import Moment, Names, View
-from flux2batch.planning.shots.paths import Paths
+from flux2batch.planning.shots.paths import Paths, name_fault
 from flux2batch.planning.shots.prompts import Prompt, PromptSource, read_prompt
 from flux2batch.planning.shots.request import ReferenceTemplates, Requests, reference_templates
 from flux2batch.planning.shots.settings import BrokenSetting, Layers, moved, sets_parameters
@@ -24,6 +25,7 @@ from flux2batch.planning.sweep.grid import Column, Grid
 from flux2batch.planning.sweep.rules import Condition, Matcher, condition_of, matcher, names_are_known, point_of
 from flux2batch.planning.tables.tables import Constant, Table, load_tables, scope_of
 from flux2batch.planning.templates.faults import TemplateFault
+from flux2batch.planning.templates.paths import safe_component
 from flux2batch.planning.templating import TemplateFolder, is_static, other_syntax
 from flux2batch.reading.job import AxisSource, Job
 from flux2batch.reading.problems import Steps, error, warning
@@ -42,13 +44,17 @@ class Prepared:
     axes: tuple[Axis, ...]
 
 
-def prepare(job: Job, configuration: Configuration, *, check_money: bool, max_shots: int) -> Prepared:
+def prepare(
+    job: Job, configuration: Configuration, *, check_money: bool, max_shots: int, looker: Looker | None = None
+) -> Prepared:
     """The job's script. Everything that is wrong is in the findings; there is no script where it cannot be walked."""
-    return _Preparing(job, configuration, check_money=check_money, max_shots=max_shots).prepared()
+    return _Preparing(job, configuration, check_money=check_money, max_shots=max_shots, looker=looker).prepared()
 
 
 class _Preparing:
-    def __init__(self, job: Job, configuration: Configuration, *, check_money: bool, max_shots: int) -> None:
+    def __init__(
+        self, job: Job, configuration: Configuration, *, check_money: bool, max_shots: int, looker: Looker | None
+    ) -> None:
         self.job = job
         self.document = job.document
         self.configuration = configuration
@@ -57,10 +63,11 @@ class _Preparing:
         self.findings = Findings(job.document)
         self.folder = JobFolder(job.root, (*job.allowed, *configuration.allow.paths), folder=job.folder)
         self.templates = TemplateFolder.of(self.folder)
-        self.shelf = ReferenceShelf(self.folder)
+        self.shelf = ReferenceShelf(self.folder, looker=looker)
         self.broken_axes = False
 
     def prepared(self) -> Prepared:
+        self._judge_name()
         tables, problems = load_tables(self.job, self.folder)
         self.findings.add(problems)
         sweep = self._axes(self.job.sweep, tables)
@@ -73,6 +80,13 @@ class _Preparing:
         elif self._is_small_enough(Grid(sweep, zips, draws)):
             script = self._script(Grid(sweep, [group for group in zips if group], draws), tables)
         return Prepared(script=script, findings=self.findings, shelf=self.shelf, axes=axes)
+
+    def _judge_name(self) -> None:
+        """The name becomes a folder, so it must be one on every system."""
+        why = name_fault(self.job.name)
+        if why is not None:
+            help = f"write name: {safe_component(self.job.name)}"
+            self.findings.error("FB212", f"the job's name becomes a folder, and {why}", ("name",), help)
 
     def _axes(self, sources: Sequence[AxisSource], tables: Mapping[str, Table | Constant]) -> list[Axis]:
         axes: list[Axis] = []

@@ -15,7 +15,7 @@ from flux2batch.planning.shots.names import Moment, Names, View
 from flux2batch.planning.sweep.axes import AxisValue
 from flux2batch.planning.sweep.grid import Column, Point
 from flux2batch.planning.templates.faults import TemplateFault
-from flux2batch.planning.templating import Template, compile_template
+from flux2batch.planning.templating import EmptyCell, Template, compile_template
 from flux2batch.reading.job import Job
 from flux2batch.reading.problems import Steps
 
@@ -176,7 +176,7 @@ class Resolver:
         for way, leaf in written.leaves.items():
             view = self._names.view(leaf.names)
             try:
-                made[way] = leaf.value(self._scope(view, moment))
+                made[way] = _filled_in(leaf.value(self._scope(view, moment)), leaf)
             except TemplateFault as fault:
                 raise BrokenSetting(fault, (*written.steps, *way)) from None
         return made[()] if () in made else filled(written.written, made)
@@ -188,6 +188,14 @@ class Resolver:
         if view.seed and "seed" not in scope:
             scope["seed"] = self.value("seed", moment)
         return scope
+
+
+def _filled_in(value: Any, leaf: Template) -> Any:
+    """The value, unless it is an empty cell of a table: no parameter is empty, and its row is what has to be mended."""
+    if not isinstance(value, EmptyCell):
+        return value
+    help = "fill in the cell, or write what stands in for it: | default(5)"
+    raise TemplateFault("FB316", value.about, 0, len(leaf.text), help)
 
 
 def filled(written: Any, made: Mapping[Steps, Any], way: Steps = ()) -> Any:

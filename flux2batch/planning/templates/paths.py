@@ -11,6 +11,7 @@ MAX_BYTES = 80
 # Separators and what shells, Windows and URLs give a meaning; white space of any kind becomes one space.
 _MEANS_SOMETHING = re.compile(r"[/\\:*?\"<>|]+")
 _SPACE = re.compile(r"\s+")
+_MINUS = re.compile(r"^ ?-(?=\.?[0-9])")  # a name cannot begin with a minus, and -1 is not 1
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"} | {f"{d}{n}" for d in ("com", "lpt") for n in "0123456789¹²³"}
 )
@@ -21,7 +22,7 @@ def safe_component(text: str) -> str:
     """The text as one file or folder name: `bfl/flux-2-pro` is `bfl-flux-2-pro`. Letters of every script stay."""
     composed = unicodedata.normalize("NFC", text)
     kept = "".join(character for character in composed if _stays(character))
-    spaced = _SPACE.sub(" ", kept)
+    spaced = _MINUS.sub("minus", _SPACE.sub(" ", kept))
     name = _cut(_MEANS_SOMETHING.sub("-", spaced).lstrip(" .-~")).rstrip(" .")
     if not name:
         return "_"

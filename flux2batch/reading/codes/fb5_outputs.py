@@ -38,4 +38,13 @@ CODES: tuple[Code, ...] = (
         example="flux2batch plan job.yaml --out notes.txt",
         fix="flux2batch plan job.yaml --out runs/boats",
     ),
+    Code(
+        name="FB505",
+        exit_code=4,
+        title="pictures that are no longer where the run put them",
+        cause="The run directory's journal knows pictures that were paid for and are not there any more: deleted or "
+        "moved by hand, as a rule. They are not bought again without being asked. A warning, unless --strict.",
+        example="rm runs/boats/red-1.png\nflux2batch plan job.yaml",
+        fix="Put them back, or buy them again: flux2batch retry --missing.",
+    ),
 )
