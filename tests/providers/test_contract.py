@@ -1,15 +1,11 @@
 """One battery for every provider, through sockets against the emulator; and every model of the catalogue once.
 
-Pointed at the real services by FLUX2BATCH_ONLINE=bfl (or fal, or both) with a key in BFL_API_KEY (FAL_KEY), the last
-test makes one small picture at each: five cents at most.
+The services themselves are held to one contract with the emulator in tests/contract.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -57,8 +53,6 @@ from flux2batch.secret import Secret
 REQUESTS = Path(__file__).resolve().parents[1] / "fixtures" / "bfl_flux2_requests.json"
 SERVICES = ("bfl", "fal")
 MODELS = {"bfl": "bfl/flux-2-pro", "fal": "fal/flux-2"}
-KEYS = {name: os.environ.get(variable) for name, variable in (("bfl", "BFL_API_KEY"), ("fal", "FAL_KEY"))}
-ONLINE = os.environ.get("FLUX2BATCH_ONLINE", "")
 
 
 def png() -> bytes:
@@ -524,34 +518,3 @@ def _undocumented(body: dict[str, Any], endpoint: str) -> set[str]:
     """The fields that BFL's own schema of the endpoint does not have."""
     document = json.loads(REQUESTS.read_bytes())
     return set(body) - set(document["schemas"][document["paths"][endpoint]]["properties"])
-
-
-# For someone with a key.
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_the_real_service_makes_a_picture(service: str):
-    if service not in ONLINE:
-        pytest.skip(f"spends a few cents: set FLUX2BATCH_ONLINE={service} and a key to run it")
-    # In a process of its own: the guards around the tests let nobody out, and forget every key.
-    variable = {"bfl": "BFL_API_KEY", "fal": "FAL_KEY"}[service]
-    ran = subprocess.run(
-        [sys.executable, "-c", _ONE_PICTURE, {"bfl": "bfl/flux-2-klein-4b", "fal": "fal/flux-2-flash"}[service]],
-        env={**os.environ, variable: KEYS[service] or ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    size, cost = ran.stdout.split()
-    assert size == "512x512"
-    assert cost == "None" or Decimal(cost) < Decimal("0.05")
-
-
-_ONE_PICTURE = """
-import sys, flux2batch
-with flux2batch.Client(sys.argv[1]) as client:
-    result = client.generate("a paper boat on a blue sea", size="512x512", seed=7)
-print("{}x{}".format(*result.images[0].pil().size), result.cost)
-"""
