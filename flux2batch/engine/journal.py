@@ -181,6 +181,16 @@ class Journal:
         for shot in {shot for shot, _ in facts if shot is not None}:
             self._fresh.pop(shot, None)  # what was remembered of it is older than this
 
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take in events of another journal with the times that they have there, all or none."""
+        rows = ((entry.at.isoformat(), entry.shot, *records.encode(entry.event)) for entry in entries)
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany("INSERT INTO events (at, shot, kind, payload) VALUES (?, ?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            raise MachineError(f"The journal {self._path} cannot be written: {error}.") from error
+
     def remember(self, shot: ShotId, life: Life) -> None:
         """Note what a shot has become, so that the next snapshot need not replay it."""
         self._fresh[shot] = life

@@ -66,7 +66,7 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
     inner = root / INNER
     try:
         inner.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _probe(inner)
+        probe(inner)
     except OSError as error:
         raise MachineError(f"{root} cannot be written: {(error.strerror or str(error)).lower()}.") from error
     with DirectoryLock(inner, now=now):
@@ -97,7 +97,7 @@ def look_into(root: Path) -> Iterator[RunDirectory]:
         yield RunDirectory(root=root, journal=journal)
 
 
-def _probe(inner: Path) -> None:
+def probe(inner: Path) -> None:
     """Write, flush and rename for once, before anything is paid for."""
     probe, renamed = inner / ".probe.part", inner / ".probe"
     with probe.open("wb") as file:
@@ -165,6 +165,18 @@ class Memory:
                 f"{root} is a copy of {path}: driving both could pay twice. If the copy is to live on its own:"
                 " flux2batch doctor --fork."
             )
+
+    def id_at(self, root: Path) -> str | None:
+        """The id of the run directory that was last seen at this place."""
+        with closing(self._open()) as database:
+            row = database.execute("SELECT id FROM run_directories WHERE path = ?", (str(root.resolve()),)).fetchone()
+        return None if row is None else str(row[0])
+
+    def place_of(self, id: str) -> Path | None:
+        """Where the run directory of this id was last seen."""
+        with closing(self._open()) as database:
+            row = database.execute("SELECT path FROM run_directories WHERE id = ?", (id,)).fetchone()
+        return None if row is None else Path(str(row[0]))
 
     def remember(self, journal: Journal, root: Path) -> None:
         """Note how far the journal has come."""

@@ -99,6 +99,13 @@ class Bfl:
         credits = money.amount_in((parse_object(answer.body) or {}).get("credits"))
         return None if credits is None else money.credits(credits)
 
+    def key_refused(self) -> str | None:
+        """Why the service refuses the key, if it does: polls are answered without one, the balance is not."""
+        answer = self._wire.ask(f"{self.origin}/v1/credits")
+        if not isinstance(answer, HttpResponse) or answer.status not in (401, 403, 422):
+            return None
+        return f"{answer.status}: {detail_of(answer.body)[0]}"
+
     def find(self, prepared: Prepared, *, since: datetime) -> tuple[Ticket, ...]:  # noqa: ARG002  # BFL lists nothing
         """BFL has no listing of tasks: a lost answer is settled by a person."""
         return ()
