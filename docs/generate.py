@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from flux2batch import cli
+from flux2batch.engine import lifecycle
 from flux2batch.reading import codes
 
 HERE = Path(__file__).resolve().parent
@@ -53,7 +54,39 @@ def _block(text: str) -> list[str]:
     return [f"{fence}text", *text.split("\n"), fence]
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors": errors_page, "commands": commands_page}
+def lifecycle_page() -> str:
+    """The life of a shot, drawn from the very table that the engine obeys."""
+    return "\n".join(_lifecycle()) + "\n"
+
+
+def _lifecycle() -> Iterator[str]:
+    yield from ("# The life of a shot", "", _MADE, "")
+    yield "Each arrow is an event in the journal. ↻ is a loop that patience bounds within a run; ✋ is gone through only"
+    yield "on a person's word, or when a picture was moved."
+    yield from ("", "```mermaid", "stateDiagram-v2", "  [*] --> planned")
+    for phase, row in lifecycle.TABLE.items():
+        for event, target in row.items():
+            yield f"  {phase} --> {target}: {event.__name__}{_mark(phase, event)}"
+    yield "  ready --> done: Saved, the last frame"
+    yield from (f"  {phase} --> [*]" for phase in sorted(lifecycle.ENDED))
+    yield from ("```", "", "| state | event | next | |", "|---|---|---|---|")
+    for phase, row in lifecycle.TABLE.items():
+        for event, target in row.items():
+            says = " ".join((event.__doc__ or "").split("\n")[0].split())
+            yield f"| {phase} | {event.__name__}{_mark(phase, event)} | {target} | {'' if '(' in says[:40] else says} |"
+
+
+def _mark(phase: lifecycle.Phase, event: type) -> str:
+    if (phase, event) in lifecycle.COUNTED:
+        return " ↻"
+    return " ✋" if (phase, event) in lifecycle.ASKED_FOR else ""
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors": errors_page,
+    "commands": commands_page,
+    "lifecycle": lifecycle_page,
+}
 
 
 if __name__ == "__main__":

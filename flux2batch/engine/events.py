@@ -49,6 +49,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
+    """The service took the request and gave an id: from here on it is paid for."""
+
     ticket: Ticket
     charge: Charge | None  # None: not known yet
     evidence: str  # "answer", "salvaged from a cut answer", "webhook", "listing", "by hand"
@@ -105,6 +107,8 @@ Submitted = Accepted | Throttled | AccountRefused | Rejected | NotSent | Unanswe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StillWorking:
+    """Not ready yet."""
+
     status: str  # the service's own word
     queue_position: int | None
     progress: float | None
@@ -118,6 +122,8 @@ NOT_FOUND = "not found"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
+    """The picture is ready, and its link is known."""
+
     frames: tuple[Frame, ...]
     expires_at: datetime | None
     seed: int | None
@@ -128,6 +134,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moderated:
+    """The service will not show it, and says why."""
+
     stage: Literal["request", "content"]
     reasons: tuple[str, ...]
     charge: Charge | None
@@ -135,6 +143,8 @@ class Moderated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
+    """The service says that it failed."""
+
     reason: str
     charge: Charge | None
 
@@ -164,6 +174,8 @@ Polled = StillWorking | Rendered | Moderated | Failed | Vanished | PollFailed | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
+    """The bytes of a picture."""
+
     content: bytes
     media_type: str | None
     remark: str | None  # worth saying: the picture came from a host that is not a known one
@@ -171,11 +183,15 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkExpired:
+    """The link is no longer good: polling again gives a fresh one."""
+
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadFailed:
+    """The download broke off, or could not begin: free to repeat."""
+
     reason: str
     status: int | None
     wait_s: float | None
