@@ -61,8 +61,8 @@ def lifecycle_page() -> str:
 
 def _lifecycle() -> Iterator[str]:
     yield from ("# The life of a shot", "", _MADE, "")
-    yield "Each arrow is an event in the journal. ↻ is a loop that patience bounds within a run; ✋ is gone through only"
-    yield "on a person's word, or when a picture was moved."
+    yield "Each arrow is an event in the journal. ↻ is a loop that patience bounds within a run; ✋ is gone through"
+    yield "only on a person's word, or when a picture was moved."
     yield from ("", "```mermaid", "stateDiagram-v2", "  [*] --> planned")
     for phase, row in lifecycle.TABLE.items():
         for event, target in row.items():
