@@ -1,8 +1,8 @@
 """What both services and the emulator of them have in common: one battery of checks for any base URL and key.
 
 For someone with a key, `FLUX2BATCH_ONLINE=bfl,fal python -m pytest tests/contract` points it at the real services;
-by hand it is `python tests/contract/battery.py bfl`. The keys are read from BFL_API_KEY and FAL_KEY, and it stays below one
-dollar.
+by hand it is `python tests/contract/battery.py bfl`. The keys are read from BFL_API_KEY and FAL_KEY. It spends less
+than a dollar.
 """
 
 from __future__ import annotations
