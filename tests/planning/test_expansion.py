@@ -17,10 +17,7 @@ from hypothesis import strategies as st
 from planned import by_point, ids, plan_data, plan_text, points, problems_of
 
 from flux2batch.errors import InvalidInput
-from flux2batch.planning.configuration import load_configuration
-from flux2batch.planning.plan import plan_job
 from flux2batch.planning.sweep.spread import spread
-from flux2batch.reading.load import load_job
 
 SPECS = Path(__file__).parents[2] / "specs"
 BOAT = 'prompt: "a {{ c }} boat, {{ d }}"\n'
@@ -36,52 +33,10 @@ def test_the_last_axis_varies_fastest_and_groups_vary_last(tmp_path: Path) -> No
     assert points(plan) == [(a, b, p, q) for a, b, (p, q) in product("12", "xy", [("anna", "red"), ("ben", "green")])]
 
 
-def test_the_job_of_the_design_has_132_shots_for_six_dollars_sixty(tmp_path: Path) -> None:
-    plan = plan_text(tmp_path, _experiment())
-
-    assert len(plan) == 132
-    assert plan.cost.min == plan.cost.max
-    assert str(plan.cost.max.normalize()) == "6.6"
-
-
-def test_a_grown_sweep_keeps_the_ids_of_its_shots(tmp_path: Path) -> None:
-    before = set(ids(plan_text(tmp_path, _experiment())))
-    after = ids(plan_text(tmp_path, _experiment(), sets=("sweep.seed=101..105", "budget.max_usd=20")))
-
-    assert len(after) == 220
-    assert before < set(after)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "name=another",
-        "tags=[x]",
-        "description=other words",
-        "budget.max_usd=100",
-        "sheet.x=steps",
-        'output.path="{{ index }}"',
-        "run.order=written",
-    ],
-)
-def test_what_says_nothing_about_the_picture_changes_no_id(tmp_path: Path, change: str) -> None:
-    before = ids(plan_text(tmp_path, _experiment()))
-
-    assert ids(plan_text(tmp_path, _experiment(), sets=(change,))) == before
-
-
 def test_a_label_changes_no_id(tmp_path: Path) -> None:
     job = 'prompt: "a {{ c.text }} boat"\nsweep: {c: [{id: %s, label: %s, text: red}]}\n'
 
     assert ids(plan_text(tmp_path, job % ("a", "A"))) == ids(plan_text(tmp_path, job % ("b", "B")))
-
-
-def test_repeats_are_seeds_that_rise(tmp_path: Path) -> None:
-    repeated = plan_text(tmp_path, "prompt: a boat\nrepeat: 4\n")
-    swept = plan_text(tmp_path, "prompt: a boat\nsweep: {seed: 1..4}\n")
-
-    assert ids(repeated) == ids(swept)
-    assert [shot.paths[0] for shot in repeated] == ["job.png", "job-r2.png", "job-r3.png", "job-r4.png"]
 
 
 def test_the_identical_request_again_is_another_shot(tmp_path: Path) -> None:
@@ -269,41 +224,6 @@ def test_several_frames_are_one_shot_with_a_path_each(tmp_path: Path) -> None:
     assert shot.paths == ("job-1.png", "job-2.png", "job-3.png")
 
 
-def test_a_set_of_references_is_an_axis_like_any_other(tmp_path: Path) -> None:
-    _picture(tmp_path / "a.png", 64)
-    _picture(tmp_path / "b.png", 80)
-    plan = plan_text(
-        tmp_path,
-        "model: fal/flux-2\nprompt: \"a boat{% if look.images %} like {{ refs('look') }}{% endif %}\"\n"
-        "params: {size: 512x512}\n"
-        'references: {look: {path: "{{ look.images }}", optional: true}}\n'
-        "sweep: "
-        "{look: [{id: none, images: []}, {id: one, images: [a.png]}, {id: three, images: [a.png, b.png, a.png]}]}\n",
-    )
-
-    assert [(shot.prompt, len(shot.references), shot.endpoint) for shot in plan] == [
-        ("a boat", 0, "/fal-ai/flux-2"),
-        ("a boat like image 1", 1, "/fal-ai/flux-2/edit"),
-        ("a boat like images 1, 2 and 3", 3, "/fal-ai/flux-2/edit"),
-    ]
-    assert plan.totals.without == (("look", 1),)
-
-
-def test_a_byte_of_a_reference_changes_exactly_the_shots_that_use_it(tmp_path: Path) -> None:
-    job = (
-        'prompt: "a boat {{ c }}"\nparams: {size: 512x512}\nreferences: {look: "{{ c }}.png"}\n'
-        "sweep: {c: [a, b], seed: 1..2}\n"
-    )
-    _picture(tmp_path / "a.png", 64)
-    _picture(tmp_path / "b.png", 64, colour="red")
-    before = {point: shot.id for point, shot in by_point(plan_text(tmp_path, job)).items()}
-
-    _picture(tmp_path / "b.png", 64, colour="blue")
-    after = {point: shot.id for point, shot in by_point(plan_text(tmp_path, job)).items()}
-
-    assert {point for point in before if before[point] != after[point]} == {("b", "1"), ("b", "2")}
-
-
 def test_only_limit_and_sample_choose_without_changing_an_index(tmp_path: Path) -> None:
     experiment = _experiment()
 
@@ -480,31 +400,3 @@ def test_the_limit_counts_what_rules_leave(tmp_path: Path) -> None:
 
 def _experiment() -> str:
     return (SPECS / "experiment.yaml").read_text(encoding="utf-8").replace("flux2batch: 1\n", "")
-
-
-def _picture(path: Path, side: int, *, colour: str = "white") -> None:
-    from PIL import Image
-
-    Image.new("RGB", (side, side), colour).save(path)
-
-
-def test_a_campaign_gives_every_product_its_own_seed_picture_and_words() -> None:
-    file = SPECS / "campaign" / "job.yaml"
-    job, problems = load_job(file)
-    assert job, problems
-
-    shots = list(plan_job(job, configuration=load_configuration(environ={})))
-
-    seen = {
-        (shot.coordinates["product"].id, shot.params["seed"], shot.references[0].source, len(shot.references))
-        for shot in shots
-    }
-    assert len(shots) == 24
-    assert {(product, picture, count) for product, _, picture, count in seen} == {
-        ("mug-01", "refs/mug.png", 2),
-        ("tote-02", "refs/tote.png", 3),
-        ("cap-03", "refs/cap.png", 2),
-    }
-    assert len({seed for _, seed, _, _ in seen}) == len(seen) == 3
-    assert all(("Langsame Morgen" in s.prompt) == (s.paths[0].startswith("de/mug-01")) for s in shots)
-    assert {(s.trim.width, s.trim.height) for s in shots if s.trim} == {(1080, 1350), (1080, 1920), (1200, 628)}
