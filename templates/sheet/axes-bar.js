@@ -7,7 +7,7 @@ const axesBar = (() => {
   function draw() {
     const focused = element.contains(document.activeElement) ? focusMark(document.activeElement) : null;
     const view = viewState.now;
-    element.hidden = !data.axes.some((axis) => axis.values.length > 1);
+    element.hidden = view.mode === "gallery" || !data.axes.some((axis) => axis.values.length > 1);
     const swap = dom.button("Swap columns and rows (T)", () => viewState.change({ x: view.y, y: view.x }), { className: "round", disabled: !view.x && !view.y }, dom.icon("swap"));
     element.replaceChildren(...places.flatMap(([place, title]) => (place === "y" ? [swap, zone(place, title)] : [zone(place, title)])));
     if (focused) element.querySelector(focused)?.focus({ preventScroll: true });

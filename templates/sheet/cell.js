@@ -8,7 +8,6 @@ const cell = (() => {
     frame.style.width = `${box.width}px`;
     frame.style.height = `${box.height}px`;
     const stage = dom.make("div", { className: "picture" }, frame);
-    stage.style.height = `${picture}px`;
     const more = shots.length > 1 ? dom.make("span", { className: "more", title: `${shots.length} pictures stand here` }, `+${shots.length - 1}`) : null;
     frame.append(dom.make("div", { className: "badges" }), ...(more ? [more] : []));
     const element = dom.make("div", { className: "cell", role: "gridcell", id }, stage, caption(shot, view, names));
@@ -49,7 +48,8 @@ const cell = (() => {
   }
 
   function caption(shot, view, names) {
-    const lines = captions.linesOf(shot, view, names).map((line) => dom.make("div", { className: "caption", dir: "auto", title: line }, line || "\u00a0"));
+    const isLong = view.captions.includes("coordinates") && captions.isLong(names);
+    const lines = captions.linesOf(shot, view, names).map((line, i) => dom.make("div", { className: isLong && i === 0 ? "caption is-long" : "caption", dir: "auto", title: line }, line || "\u00a0"));
     return dom.make("div", { className: "captions" }, lines);
   }
 

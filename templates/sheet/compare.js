@@ -89,7 +89,7 @@ const compare = (() => {
   }
 
   function pane(shot, i) {
-    const surface = lens.surface({ onlook: see, ontap: () => choose(i) });
+    const surface = lens.surface({ onlook: see, ontap: () => choose(i), onplace: i === 0 ? showPercent : null });
     const label = dom.make("figcaption", null);
     const element = dom.make("figure", { className: "pane", tabIndex: 0, onfocus: () => choose(i) }, surface.element, label);
     const made = { shot, surface, label, element };
@@ -157,10 +157,10 @@ const compare = (() => {
     showPercent();
   }
 
-  const showPercent = () => {
+  function showPercent() {
     const output = bar.querySelector(".percent");
     if (output && panes.length) output.textContent = `${panes[0].surface.percent()} %`;
-  };
+  }
 
   function drawDifferences() {
     const facts = shots().map((shot) => new Map([...data.axes.map((axis) => [axis.title, data.labelOf(shot, axis.name)]), ...details.parameters(shot), ["prompt", shot.prompt], ...details.circumstances(shot).filter(([name]) => ["cost", "time"].includes(name))]));
@@ -175,7 +175,6 @@ const compare = (() => {
     panes[0].surface.see(look);
     look = panes[0].surface.look();
     panes.slice(1).forEach((each) => each.surface.see(look));
-    showPercent();
   }
 
   const zoomBy = (factor) => panes[0]?.surface.zoomTo(look.zoom * factor);

@@ -54,7 +54,7 @@ const grid = (() => {
     const shares = columns.reduce((sum, column) => sum + column.wide, 0) || 1;
     const free = room.width - rowHead - gap * (columns.length + 1);
     const highest = rows.reduce((most, row) => Math.max(most, row.high), 0) || 1;
-    const most = Math.min(room.width > 1800 ? 560 : 440, (room.height * 0.62) / highest);
+    const most = Math.min(room.width > 1800 ? 640 : 440, (room.height * 0.62) / highest);
     return Math.floor(Math.max(112, Math.min(most, free / shares)));
   }
 

@@ -4,7 +4,7 @@ const lens = (() => {
   const most = 32;
   const whole = Object.freeze({ zoom: 1, x: 0.5, y: 0.5 });
 
-  function surface({ onlook, ontap }) {
+  function surface({ onlook, ontap, onplace }) {
     const element = dom.make("div", { className: "surface" });
     const preview = dom.make("img", { className: "preview", alt: "", draggable: false });
     const sharp = dom.make("img", { className: "sharp", alt: "", draggable: false });
@@ -72,6 +72,7 @@ const lens = (() => {
       element.classList.toggle("is-zoomed", width > element.clientWidth + 1 || height > element.clientHeight + 1);
       element.classList.toggle("is-coarse", scale >= 4);
       look = { zoom: look.zoom, x, y };
+      onplace?.();
     }
 
     // Around a point of the window, which stays where it is.

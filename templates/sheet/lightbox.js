@@ -3,9 +3,9 @@ const lightbox = (() => {
   let look = lens.whole;
   let shot = null;
   let opener = null;
-  const surface = lens.surface({ onlook: see });
+  const surface = lens.surface({ onlook: see, onplace: showPercent });
   const title = dom.make("h2", { id: "lightbox-title" });
-  const percent = dom.make("output", { className: "percent", "aria-label": "Zoom" });
+  const percent = dom.make("output", { className: "percent zoom", "aria-label": "Zoom" });
   const compared = dom.button("Compare (C)", () => compare.toggle(shot), { className: "round" }, dom.icon("compare"));
   const side = dom.make("aside", { className: "side", "aria-label": "About this picture" });
   const edge = (name, label, act) => dom.button(label, act, { className: `edge edge-${name}` }, dom.icon(name));
@@ -14,9 +14,9 @@ const lightbox = (() => {
     "dialog", { id: "lightbox", tabIndex: -1, "aria-labelledby": "lightbox-title" },
     dom.make(
       "header", null, title,
-      dom.button("Zoom out (−)", () => zoomBy(1 / 1.5), { className: "round" }, dom.icon("minus")),
+      dom.button("Zoom out (−)", () => zoomBy(1 / 1.5), { className: "round zoom" }, dom.icon("minus")),
       percent,
-      dom.button("Zoom in (+)", () => zoomBy(1.5), { className: "round" }, dom.icon("plus")),
+      dom.button("Zoom in (+)", () => zoomBy(1.5), { className: "round zoom" }, dom.icon("plus")),
       dom.button("100 %", fullSize, { title: "One pixel for one pixel (Z)" }),
       dom.button("Fit", () => see(lens.whole), { title: "The whole picture (F)" }),
       compared,
@@ -85,7 +85,11 @@ const lightbox = (() => {
     dialog.classList.toggle("is-picked", mark.pick === 1);
     dialog.classList.toggle("is-rejected", mark.pick === -1);
     compared.setAttribute("aria-pressed", String(viewState.now.compare.includes(shot.key)));
-    percent.textContent = data.hasPicture(shot) ? `${surface.percent()} %` : "";
+    showPercent();
+  }
+
+  function showPercent() {
+    percent.textContent = shot && data.hasPicture(shot) ? `${surface.percent()} %` : "";
   }
 
   // After a mark has changed: its buttons, without losing the one that was pressed.
@@ -101,7 +105,6 @@ const lightbox = (() => {
     if (!shot) return;
     surface.see(look);
     look = surface.look();
-    percent.textContent = `${surface.percent()} %`;
   }
 
   const zoomBy = (factor) => surface.zoomTo(look.zoom * factor);

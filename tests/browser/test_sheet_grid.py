@@ -235,7 +235,6 @@ def test_captions_are_chosen(open_sheet: Any) -> None:
     first = page.locator(".cell[data-key]").first.locator(".caption")
 
     assert first.all_inner_texts() == [
-        "seed 101",
         "a red fox asleep in fresh snow, overcast light",
         "seed 101 · $0.06 · 11.4 s",
     ]
