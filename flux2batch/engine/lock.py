@@ -85,7 +85,7 @@ def _said(file: Path) -> Driver | None:
 
 
 def _may_live(driver: Driver) -> bool:
-    """A process that was killed leaves its word behind. Another machine cannot be asked, and Windows has no such look."""
+    """A process that was killed leaves its word behind. Another machine cannot be asked, nor Windows in this way."""
     if driver.host != socket.gethostname() or sys.platform == "win32":
         return True
     try:
