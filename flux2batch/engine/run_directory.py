@@ -17,6 +17,7 @@ from flux2batch.engine.lock import DirectoryLock
 from flux2batch.errors import MachineError, Refused, UsageError
 
 INNER = ".flux2batch"
+_TRACES = ("plan.jsonl", "ledger.jsonl", "ledger.csv")  # what every run leaves beside its journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,11 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
         fresh = not path.exists()
         if fresh and path.with_name("journal.db-wal").exists():
             raise JournalDamaged(f"{path} is gone, and what belongs to it is left. Nothing was sent.")
+        if fresh and (traces := [name for name in _TRACES if (root / name).exists()]):
+            raise JournalDamaged(
+                f"{path} is gone, but {root} has been run before ({', '.join(traces)} is there): starting afresh would buy"
+                " everything again. Nothing was sent. Bring the journal back, or choose another folder with --out."
+            )
         journal = (
             Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
         )

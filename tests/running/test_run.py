@@ -110,10 +110,10 @@ def test_a_foreign_file_is_never_overwritten(trial: Trial) -> None:
     trial.root.mkdir(parents=True)
     (trial.root / "red-1.png").write_bytes(b"mine")
 
-    said = trial.run(expect=7)
+    said = trial.run(expect=4)
 
     assert (trial.root / "red-1.png").read_bytes() == b"mine"
-    assert "red-1.png" in said
+    assert "red-1.png is there already" in said
     (trial.root / "red-1.png").unlink()
     trial.run()
     assert trial.tasks == 4
@@ -289,3 +289,15 @@ def test_a_signal_lets_what_is_in_flight_finish_and_leaves_no_doubt(trial: Trial
 
     trial.run("-q")
     assert trial.tasks == 60
+
+
+def test_a_run_directory_without_its_journal_is_not_begun_afresh(trial: Trial) -> None:
+    trial.run()
+    before = trial.pictures()
+    for file in (trial.root / ".flux2batch").glob("journal.db*"):
+        file.unlink()
+
+    said = trial.run(expect=7)
+
+    assert "would buy everything again" in said
+    assert (trial.pictures(), trial.tasks) == (before, 4)
