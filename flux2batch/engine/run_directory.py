@@ -77,8 +77,8 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
             raise JournalDamaged(f"{path} is gone, and what belongs to it is left. Nothing was sent.")
         if fresh and (traces := [name for name in _TRACES if (root / name).exists()]):
             raise JournalDamaged(
-                f"{path} is gone, but {root} has been run before ({', '.join(traces)} is there): starting afresh would buy"
-                " everything again. Nothing was sent. Bring the journal back, or choose another folder with --out."
+                f"{path} is gone, but {root} has been run before ({', '.join(traces)} is there): starting afresh"
+                " would buy everything again. Nothing was sent. Bring the journal back, or choose another folder with --out."
             )
         journal = (
             Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
