@@ -78,7 +78,7 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
         if fresh and (traces := [name for name in _TRACES if (root / name).exists()]):
             raise JournalDamaged(
                 f"{path} is gone, but {root} has been run before ({', '.join(traces)} is there): starting afresh"
-                " would buy everything again. Nothing was sent. Bring the journal back, or choose another folder with --out."
+                " would buy everything again. Nothing was sent. Bring the journal back, or choose another --out."
             )
         journal = (
             Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
