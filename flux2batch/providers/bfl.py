@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -22,23 +19,19 @@ from flux2batch.engine.events import (
     Moderated,
     NotSent,
     Polled,
-    PollFailed,
-    Rejected,
     Rendered,
     StillWorking,
     Submitted,
     Throttled,
     Ticket,
-    Unanswered,
     Vanished,
 )
 from flux2batch.money import Money
 from flux2batch.planning.models.catalogue import Entry
-from flux2batch.planning.models.parameters import SERVICE_NAMES, request_fields
+from flux2batch.planning.models.parameters import request_fields
 from flux2batch.planning.shot import Shot
 from flux2batch.providers.answers import (
     detail_of,
-    excerpt,
     parse_object,
     salvaged,
     shown,
@@ -48,6 +41,16 @@ from flux2batch.providers.answers import (
 )
 from flux2batch.providers.clock import utc_now
 from flux2batch.providers.contract import Line, Picture, Prepared
+from flux2batch.providers.outcomes import (
+    NOT_BILLED,
+    json_body,
+    no_poll,
+    poll_again,
+    refused_or_unclear,
+    silent,
+    taken_without_id,
+    url_or_base64,
+)
 from flux2batch.providers.transport import HttpResponse, NoAnswer
 from flux2batch.providers.transport import Line as HttpLine
 from flux2batch.providers.wire import Wire
@@ -55,9 +58,6 @@ from flux2batch.providers.wire import Wire
 # Pending is BFL's only word for "in progress" in its schema; the others were seen in its documents or in third-party
 # code. A word that is in neither list is taken for "not yet", and said.
 _WORKING = ("Pending", "Reasoning", "Generating", "Queued", "Processing")
-# BFL's help pages of June 2026 say so of both; the balance before and after a run is the check on it.
-_NOT_BILLED = Charge(usd=money.ZERO, source="not-billed", megapixels_in=None, megapixels_out=None)
-_DEFINITE_REFUSALS = (400, 404, 405, 411, 413, 415, 422)
 
 
 class Bfl:
@@ -114,21 +114,9 @@ class Bfl:
 def write_body(entry: Entry, shot: Shot, pictures: Sequence[Picture]) -> bytes:
     """The JSON that is posted. References are raw base64, without a data: prefix, or URLs as they stand."""
     fields = entry.references.sent_as
-    references = {field: _encoded(picture) for field, picture in zip(fields, pictures, strict=False)}
+    references = {field: url_or_base64(picture, prefix="") for field, picture in zip(fields, pictures, strict=False)}
     body: dict[str, Any] = {"prompt": shot.prompt, **references, **request_fields(entry, shot.params)}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_number).encode("utf-8")
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, Decimal), f"BUG: {type(value).__name__} in a request"
-    return float(value)
-
-
-def _encoded(picture: Picture) -> str:
-    if picture.url is not None:
-        return picture.url
-    assert picture.content is not None, "BUG: a picture without bytes and without a URL"
-    return base64.b64encode(picture.content).decode("ascii")
+    return json_body(body)
 
 
 def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:
@@ -149,30 +137,14 @@ def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared
             return AccountRefused(status=402, kind="credits", reason=reason)
         case 422 if reason == "Invalid API key format":
             return AccountRefused(status=422, kind="key", reason=reason)
-        case status if status in _DEFINITE_REFUSALS:
-            named = tuple((SERVICE_NAMES.get(field, field), message) for field, message in fields)
-            return Rejected(status=status, reason=reason, parameters=named)
-        case status:
-            return Unanswered(
-                reason=f"the service answered {status}{_where_to(answer)}", status=status, excerpt=excerpt(answer.body)
-            )
-
-
-def _where_to(answer: HttpResponse) -> str:
-    location = answer.headers.get("location")
-    host = urlsplit(location).netloc if location else ""
-    return f" and pointed to {shown(host)}" if host else ""
+    return refused_or_unclear(answer, reason, fields)
 
 
 def _accepted(answer: HttpResponse, prepared: Prepared, *, origin: str) -> Submitted:
     body = parse_object(answer.body)
     task_id = usable_id(body.get("id")) if body else None
     if body is None or task_id is None:
-        return Unanswered(
-            reason="the service took the request and gave no usable id",
-            status=answer.status,
-            excerpt=excerpt(answer.body),
-        )
+        return taken_without_id(answer)
     return Accepted(
         ticket=_ticket(task_id, text_at(body, "polling_url"), prepared, origin=origin),
         charge=_charge(body),
@@ -221,7 +193,7 @@ def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted
     """A cut answer may hold the whole id all the same: then the take is accepted, and only the wait is lost."""
     task_id = usable_id(salvaged(silence.partial, "id")) if silence.status == 200 else None
     if task_id is None:
-        return Unanswered(reason=silence.reason, status=silence.status, excerpt=excerpt(silence.partial))
+        return silent(silence)
     return Accepted(
         ticket=_ticket(task_id, salvaged(silence.partial, "polling_url"), prepared, origin=origin),
         charge=None,
@@ -231,31 +203,24 @@ def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted
 
 def read_polled(answer: HttpResponse | NotSent | NoAnswer) -> Polled:
     """What the answer to a poll means. Whatever cannot be read is asked again."""
-    match answer:
-        case NotSent(reason=reason, offline=offline):
-            return PollFailed(reason=reason, status=None, wait_s=None, offline=offline)
-        case NoAnswer(reason=reason, status=status):
-            return PollFailed(reason=reason, status=status, wait_s=None, offline=False)
-        case HttpResponse():
-            return _read_poll_body(answer)
+    return _read_poll_body(answer) if isinstance(answer, HttpResponse) else no_poll(answer)
 
 
 def _read_poll_body(answer: HttpResponse) -> Polled:
     body = parse_object(answer.body)
     status = text_at(body, "status") if body else None
-    wait_s = wait_of(answer.headers, now=utc_now())
     if body is None or status is None:
-        reason = detail_of(answer.body)[0]
-        return PollFailed(reason=f"{answer.status}: {reason}", status=answer.status, wait_s=wait_s, offline=False)
+        return poll_again(answer)
     match status:
         case "Ready":
-            return _rendered(body, answer, wait_s)
+            return _rendered(body, answer)
+        # BFL's help pages of June 2026 say that neither is billed; the balance before and after a run checks it.
         case "Request Moderated":
-            return Moderated(stage="request", reasons=_reasons(body), charge=_NOT_BILLED)
+            return Moderated(stage="request", reasons=_reasons(body), charge=NOT_BILLED)
         case "Content Moderated":
-            return Moderated(stage="content", reasons=_reasons(body), charge=_NOT_BILLED)
+            return Moderated(stage="content", reasons=_reasons(body), charge=NOT_BILLED)
         case "Error" | "Failed":
-            return Failed(reason=_failure(body), charge=_NOT_BILLED)
+            return Failed(reason=_failure(body), charge=NOT_BILLED)
         case "Task not found":
             return Vanished(reason="the service does not know the task")
         case _:
@@ -264,19 +229,17 @@ def _read_poll_body(answer: HttpResponse) -> Polled:
                 status=shown(status),
                 queue_position=None,
                 progress=None if progress is None else min(float(progress), 1.0),
-                wait_s=wait_s,
+                wait_s=wait_of(answer.headers, now=utc_now()),
                 known=status in _WORKING,
             )
 
 
-def _rendered(body: Mapping[str, Any], answer: HttpResponse, wait_s: float | None) -> Polled:
+def _rendered(body: Mapping[str, Any], answer: HttpResponse) -> Polled:
     result = body.get("result")
     sample = text_at(result, "sample") if isinstance(result, dict) else None
     if sample is None or not isinstance(result, dict):
         # It is paid for: ask again until there is a link, and stall in the end rather than give it up.
-        return PollFailed(
-            reason="the picture is ready, but its link is missing", status=answer.status, wait_s=wait_s, offline=False
-        )
+        return poll_again(answer, "the picture is ready, but its link is missing")
     seed = result.get("seed")
     duration = money.amount_in(result.get("duration"))
     return Rendered(

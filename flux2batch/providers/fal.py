@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flux2batch import money
 from flux2batch.engine.events import (
@@ -21,24 +19,20 @@ from flux2batch.engine.events import (
     Moderated,
     NotSent,
     Polled,
-    PollFailed,
-    Rejected,
     Rendered,
     StillWorking,
     Submitted,
     Throttled,
     Ticket,
-    Unanswered,
     Vanished,
 )
 from flux2batch.money import Money
 from flux2batch.planning.models.catalogue import Entry
-from flux2batch.planning.models.parameters import SERVICE_NAMES, request_fields
+from flux2batch.planning.models.parameters import request_fields
 from flux2batch.planning.shot import Shot
 from flux2batch.providers.answers import (
     detail_of,
     error_types,
-    excerpt,
     parse_object,
     salvaged,
     shown,
@@ -48,6 +42,16 @@ from flux2batch.providers.answers import (
 )
 from flux2batch.providers.clock import utc_now
 from flux2batch.providers.contract import Line, Picture, Prepared
+from flux2batch.providers.outcomes import (
+    NOT_BILLED,
+    json_body,
+    no_poll,
+    poll_again,
+    refused_or_unclear,
+    silent,
+    taken_without_id,
+    url_or_base64,
+)
 from flux2batch.providers.transport import HttpResponse, NoAnswer
 from flux2batch.providers.transport import Line as HttpLine
 from flux2batch.providers.wire import Wire
@@ -55,7 +59,6 @@ from flux2batch.providers.wire import Wire
 UnitPrice = Callable[[str, str], Money | None]
 """The price of one billable unit of a model at an endpoint, from the catalogue or the user's configuration."""
 
-_DEFINITE_REFUSALS = (400, 404, 405, 411, 413, 415, 422)
 _PLATFORM = "https://api.fal.ai"
 _MODERATION = "content_policy_violation"
 
@@ -141,21 +144,10 @@ def write_body(entry: Entry, shot: Shot, pictures: Sequence[Picture]) -> bytes:
     """The JSON that is posted. References are a list of data URIs or URLs."""
     field = entry.references.sent_as
     assert isinstance(field, str), f"BUG: {entry.model} names its reference fields one by one"
-    references = {field: [_encoded(picture) for picture in pictures]} if pictures else {}
+    sent = [url_or_base64(picture, prefix=f"data:{picture.media_type};base64,") for picture in pictures]
+    references = {field: sent} if sent else {}
     body: dict[str, Any] = {"prompt": shot.prompt, **references, **request_fields(entry, shot.params)}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_number).encode("utf-8")
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, Decimal), f"BUG: {type(value).__name__} in a request"
-    return float(value)
-
-
-def _encoded(picture: Picture) -> str:
-    if picture.url is not None:
-        return picture.url
-    assert picture.content is not None, "BUG: a picture without bytes and without a URL"
-    return f"data:{picture.media_type};base64,{base64.b64encode(picture.content).decode('ascii')}"
+    return json_body(body)
 
 
 def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:
@@ -177,26 +169,14 @@ def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared
         case 403:
             kind = "credits" if "balance" in reason.lower() else "forbidden"
             return AccountRefused(status=403, kind=kind, reason=reason)  # type: ignore[arg-type]  # one of two literals
-        case status if status in _DEFINITE_REFUSALS:
-            named = tuple((SERVICE_NAMES.get(field, field), message) for field, message in fields)
-            return Rejected(status=status, reason=reason, parameters=named)
-        case status:
-            location = answer.headers.get("location")
-            pointed = f" and pointed to {shown(urlsplit(location).netloc)}" if location else ""
-            return Unanswered(
-                reason=f"the service answered {status}{pointed}", status=status, excerpt=excerpt(answer.body)
-            )
+    return refused_or_unclear(answer, reason, fields)
 
 
 def _accepted(answer: HttpResponse, prepared: Prepared, *, origin: str) -> Submitted:
     body = parse_object(answer.body) or {}
     task_id = usable_id(body.get("request_id")) or usable_id(answer.headers.get("x-fal-request-id"))
     if task_id is None:
-        return Unanswered(
-            reason="the service took the request and gave no usable id",
-            status=answer.status,
-            excerpt=excerpt(answer.body),
-        )
+        return taken_without_id(answer)
     return Accepted(
         ticket=_ticket(
             task_id,
@@ -249,7 +229,7 @@ def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted
     found = salvaged(silence.partial, "request_id") or silence.headers.get("x-fal-request-id")
     task_id = usable_id(found) if silence.status == 200 else None
     if task_id is None:
-        return Unanswered(reason=silence.reason, status=silence.status, excerpt=excerpt(silence.partial))
+        return silent(silence)
     return Accepted(
         ticket=_ticket(
             task_id,
@@ -264,33 +244,28 @@ def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """The status says COMPLETED: the result is to be fetched. `error` is set where the status already tells of one."""
 
-    __slots__ = ("error", "error_type", "inference_s")
-
-    def __init__(self, *, error: str | None, error_type: str | None, inference_s: float | None) -> None:
-        self.error = error
-        self.error_type = error_type
-        self.inference_s = inference_s
+    error: str | None
+    error_type: str | None
+    inference_s: float | None
 
 
 def read_status(answer: HttpResponse | NotSent | NoAnswer) -> Completed | Polled:
     """What the answer to a status request means."""
-    if isinstance(answer, NotSent):
-        return PollFailed(reason=answer.reason, status=None, wait_s=None, offline=answer.offline)
-    if isinstance(answer, NoAnswer):
-        return PollFailed(reason=answer.reason, status=answer.status, wait_s=None, offline=False)
+    if not isinstance(answer, HttpResponse):
+        return no_poll(answer)
     wait_s = wait_of(answer.headers, now=utc_now())
     if answer.status in (401, 403):
         return AccountRefused(status=answer.status, kind="key", reason=detail_of(answer.body)[0])
     body = parse_object(answer.body)
     status = text_at(body, "status") if body else None
     if body is None or status is None:
-        reason = detail_of(answer.body)[0]
         if answer.status == 404:
-            return Vanished(reason=f"the service does not know the request: {reason}")
-        return PollFailed(reason=f"{answer.status}: {reason}", status=answer.status, wait_s=wait_s, offline=False)
+            return Vanished(reason=f"the service does not know the request: {detail_of(answer.body)[0]}")
+        return poll_again(answer)
     match status:
         case "COMPLETED":
             metrics = body.get("metrics")
@@ -316,10 +291,8 @@ def read_status(answer: HttpResponse | NotSent | NoAnswer) -> Completed | Polled
 
 def read_result(answer: HttpResponse | NotSent | NoAnswer, completed: Completed, *, unit_usd: Money | None) -> Polled:
     """What the result of a completed request means. There is no FAILED: a failure is an error here or in the status."""
-    if isinstance(answer, NotSent):
-        return PollFailed(reason=answer.reason, status=None, wait_s=None, offline=answer.offline)
-    if isinstance(answer, NoAnswer):
-        return PollFailed(reason=answer.reason, status=answer.status, wait_s=None, offline=False)
+    if not isinstance(answer, HttpResponse):
+        return no_poll(answer)
     charge = _charge(answer.headers, unit_usd)
     if answer.status == 200 and completed.error is None:
         return _rendered(answer, completed, charge)
@@ -330,7 +303,7 @@ def read_result(answer: HttpResponse | NotSent | NoAnswer, completed: Completed,
     if answer.status in (401, 403):
         return AccountRefused(status=answer.status, kind="key", reason=reason)
     if answer.status == 429 or (completed.error is None and not _is_final(answer)):
-        return PollFailed(reason=f"{answer.status}: {reason}", status=answer.status, wait_s=wait_s, offline=False)
+        return poll_again(answer)
     if answer.status == 404 and completed.error is None:
         return Vanished(reason=f"the result is gone: {reason}")
     return _failed(answer, completed, reason, charge)
@@ -347,8 +320,7 @@ def _is_final(answer: HttpResponse) -> bool:
 def _failed(answer: HttpResponse, completed: Completed, reason: str, charge: Charge | None) -> Polled:
     kinds = {*error_types(answer.body), completed.error_type}
     # Server errors are never billed; a refusal may be, where the model had begun to work.
-    not_billed = Charge(usd=money.ZERO, source="not-billed", megapixels_in=None, megapixels_out=None)
-    settled = charge or (not_billed if answer.status >= 500 else None)
+    settled = charge or (NOT_BILLED if answer.status >= 500 else None)
     if _MODERATION in kinds:
         return Moderated(stage="content", reasons=(reason,), charge=settled)
     said = reason if answer.status != 200 and reason != "no reason given" else completed.error or reason
@@ -367,12 +339,7 @@ def _rendered(answer: HttpResponse, completed: Completed, charge: Charge | None)
         if text_at(image, "url")
     )
     if body is None or not frames or len(frames) != len(listed):
-        return PollFailed(
-            reason="the request is completed, but its picture is missing",
-            status=answer.status,
-            wait_s=wait_of(answer.headers, now=utc_now()),
-            offline=False,
-        )
+        return poll_again(answer, "the request is completed, but its picture is missing")
     seed = body.get("seed")
     return Rendered(
         frames=frames,
