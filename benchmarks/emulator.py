@@ -1,6 +1,8 @@
 """Measure the emulator beside a client in another process: start-up, submits, polls and downloads a second, memory.
 
-python benchmarks/emulator.py [--tasks 5000] [--size 256] [--format jpeg] [--clients 8] [--books FILE]
+python benchmarks/emulator.py [--tasks 5000] [--size 256] [--format jpeg] [--clients 8] [--rounds 1] [--books FILE]
+
+All tasks of a round are in flight at once before one is polled. Several rounds show what a long run keeps.
 """
 
 from __future__ import annotations
@@ -17,17 +19,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_SERVE = """
+_LATENCY_S = 12
+_SERVE = f"""
 import resource, sys, time
 began = time.perf_counter()
 from pathlib import Path
 from flux2batch.emulator.server import Emulator
 books = Path(sys.argv[1]) if sys.argv[1] else None
-emulator = Emulator(active_limit=None, balance_usd=10_000_000, latency="0.05±0.01", books=books)
+emulator = Emulator(active_limit=None, balance_usd=10_000_000, latency="{_LATENCY_S}", books=books)
 emulator.start()
 print(emulator.bfl_base_url, emulator.bfl_api_key, time.perf_counter() - began, flush=True)
-sys.stdin.readline()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, resource.getrusage(resource.RUSAGE_SELF).ru_utime)
+for _ in sys.stdin:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    print(emulator.books.active("bfl", at=time.time()), pages * resource.getpagesize() // 2**20,
+          used.ru_maxrss // 1024, round(used.ru_utime + used.ru_stime, 1), flush=True)
 emulator.stop()
 """
 
@@ -69,6 +75,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--format", default="jpeg")
     parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--books", type=Path)
     options = parser.parse_args()
 
@@ -107,23 +114,31 @@ def main() -> None:
         line.close()
         return sizes
 
-    polling, seconds = spread(submit, list(range(options.tasks)), options.clients)
-    print(f"{options.tasks / seconds:8.0f} submits a second")
-    time.sleep(1)
-    samples, seconds = spread(poll, polling, options.clients)
-    print(f"{options.tasks / seconds:8.0f} polls a second")
-    sizes, seconds = spread(download, samples, options.clients)
-    what = f"{options.size}x{options.size} {options.format}, {statistics.mean(sizes) / 1024:.0f} kB each"
-    print(f"{options.tasks / seconds:8.0f} downloads a second ({what}, each drawn)")
+    def tell() -> list[str]:
+        server.stdin.write("\n")
+        server.stdin.flush()
+        return server.stdout.readline().split()
 
-    server.stdin.write("\n")
-    server.stdin.flush()
-    peak, cpu = server.stdout.readline().split()
+    for number in range(options.rounds):
+        seeds = list(range(number * options.tasks, (number + 1) * options.tasks))
+        polling, seconds = spread(submit, seeds, options.clients)
+        in_flight, *_ = tell()
+        print(f"{options.tasks / seconds:8.0f} submits a second; {in_flight} tasks in flight at once")
+        time.sleep(_LATENCY_S)
+        samples, seconds = spread(poll, polling, options.clients)
+        print(f"{options.tasks / seconds:8.0f} polls a second")
+        what = f"{options.size}x{options.size} {options.format}"
+        for how, wanted in (("each drawn", samples), ("again, the last thousand", samples[-1000:])):
+            sizes, seconds = spread(download, wanted, options.clients)
+            each = statistics.mean(sizes) / 1024
+            print(f"{len(wanted) / seconds:8.0f} downloads a second ({what}, {each:.0f} kB each, {how})")
+        _, now, peak, cpu = tell()
+        print(f"         after {len(seeds) * (number + 1)} tasks: {now} MB, {peak} MB at most; {cpu} s of CPU")
+
+    server.stdin.close()
     server.wait()
     mine = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        f"emulator: {peak} MB at most, {float(cpu):.1f} s of CPU; client: {mine.ru_utime + mine.ru_stime:.1f} s of CPU"
-    )
+    print(f"         the client: {mine.ru_utime + mine.ru_stime:.1f} s of CPU")
 
 
 if __name__ == "__main__":
