@@ -12,6 +12,7 @@ from flux2batch.planning.shots.request import Request
 from flux2batch.planning.shots.texts import Text
 from flux2batch.planning.sweep.grid import Column, Grid
 from flux2batch.planning.templates.paths import safe_component
+from flux2batch.reading.hidden import HIDDEN, hidden_name, is_ordinary
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _MOST_BYTES = 255
@@ -111,6 +112,9 @@ def name_fault(part: str) -> str | None:
         return "a name in it is empty"
     if _SPECIAL.search(part):
         return f"'{_short(part)}' has a character that Windows does not take: \\ : * ? \" < > | or a control character"
+    hidden = next((found for found in HIDDEN.finditer(part) if not is_ordinary(part, found.start())), None)
+    if hidden is not None:
+        return f"a name in it holds {hidden_name(hidden[0])}, which cannot be seen"
     if part[0] in ".-":
         return f"'{_short(part)}' begins with '{part[0]}'"
     if part[0] == " " or part[-1] in " .":

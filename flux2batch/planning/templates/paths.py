@@ -26,7 +26,10 @@ def safe_component(text: str) -> str:
     name = _cut(_MEANS_SOMETHING.sub("-", spaced).lstrip(" .-~")).rstrip(" .")
     if not name:
         return "_"
-    return f"{name}_" if _is_device(name) else name
+    if not _is_device(name):
+        return name
+    device, dot, rest = name.partition(".")  # nul.png_ would be the device as well
+    return f"{device}_{dot}{rest}"
 
 
 def _stays(character: str) -> bool:
