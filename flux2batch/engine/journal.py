@@ -377,8 +377,8 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _fill(database: sqlite3.Connection, run_directory_id: str) -> None:
-    database.execute("PRAGMA journal_mode = WAL")
-    _be_durable(database)
+    # Without a log as yet: one that a full disk kept from being written back would be lost when the file is renamed.
+    database.execute("PRAGMA synchronous = FULL")
     with database:
         database.execute("BEGIN IMMEDIATE")
         for statement in _statements():
@@ -394,6 +394,7 @@ def _companions(path: Path) -> tuple[Path, Path]:
 
 
 def _be_durable(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     database.execute("PRAGMA fullfsync = 1")
     database.execute("PRAGMA checkpoint_fullfsync = 1")

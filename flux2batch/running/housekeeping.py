@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,31 @@ from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.reconciling import Move, Reconciliation, earlier_path, to_earlier
 from flux2batch.errors import Refused
 from flux2batch.pictures.placing import Conflict, Gallery, Unusable
-from flux2batch.planning.shot import ShotId
+from flux2batch.planning.shot import Shot, ShotId
+from flux2batch.running.feed import phase_of
 
 Fact = tuple[ShotId | None, Event]
+
+
+def refuse_foreign(plan: Iterable[Shot], standing: Standing, reconciled: Reconciliation, root: Path) -> None:
+    """Raise Refused where a new picture's place is taken by a file that this run directory knows nothing of.
+
+    Before anything is paid for: it may be somebody's work, or all that is left of a run whose journal was deleted.
+    """
+    ours = {path for one in standing.ended.values() for path in one.paths} | reconciled.displaced.keys()
+    taken = [
+        path
+        for shot in plan
+        if phase_of(standing, shot.id) is Phase.PLANNED
+        for path in shot.paths
+        if path not in ours and os.path.lexists(root / path)
+    ]
+    if taken:
+        more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""
+        raise Refused(
+            f"{root / taken[0]}{more} is there already, and this run directory's journal knows nothing of it. Nothing"
+            " was sent. Move it away, or choose another folder with --out."
+        )
 
 
 Record = Callable[[Sequence[Fact]], None]

@@ -40,7 +40,7 @@ from flux2batch.running.again import Again, OnlySome, asked_again, clear_away, w
 from flux2batch.running.exits import exit_code_of
 from flux2batch.running.feed import PlanFeed, phase_of, resumed, service_of
 from flux2batch.running.hands import RealHands
-from flux2batch.running.housekeeping import Doorman, put_in_order, replace_file
+from flux2batch.running.housekeeping import Doorman, put_in_order, refuse_foreign, replace_file
 from flux2batch.running.outlook import Outlook, look_ahead
 from flux2batch.running.recorded_run import Present
 from flux2batch.running.reuse import NOBODY, Neighbourhood, adopt, look_around, neighbours
@@ -111,6 +111,9 @@ class Run:
         self._reconciled = reconcile(plan, self._standing)
         self.neighbourhood = self._look_around()
         self._stack = stack
+        if again is None:
+            bought = (shot for shot in plan if shot.id not in self.neighbourhood.finds)
+            refuse_foreign(bought, self._standing, self._reconciled, directory.root)
         self.outlook: Outlook = look_ahead(
             self._asked,
             self._standing,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from test_lifecycle import AT, WAY_TO_UNKNOWN
 
+from flux2batch.engine.journal import Journal
 from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.run_directory import Purpose, drive
 from flux2batch.planning.shot import ShotId
@@ -44,3 +47,48 @@ def test_f01_a_journal_whose_maker_was_killed_is_made_by_the_next_process(tmp_pa
         directory.journal.append([(A, event) for event in WAY_TO_UNKNOWN], at=AT)
         assert directory.journal.life(A).phase is Phase.UNKNOWN
     assert [path.name for path in (tmp_path / ".flux2batch").iterdir() if "new" in path.name] == []
+
+
+def test_f15_every_connection_that_writes_waits_for_the_disk(tmp_path: Path):
+    path = tmp_path / "journal.db"
+    with closing(Journal.create(path, run_directory_id="r")) as made:
+        first = made._database.execute("PRAGMA synchronous").fetchone()[0]
+    with closing(Journal.open(path, driving=True)) as opened:
+        second = opened._database.execute("PRAGMA synchronous").fetchone()[0]
+        mode = opened._database.execute("PRAGMA journal_mode").fetchone()[0]
+
+    assert (first, second, mode) == (2, 2, "wal")  # 2 is FULL
+
+
+APPEND = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from test_faults_journal import *
+journal = Journal.create(Path(sys.argv[1]) / "journal.db", run_directory_id="r")
+for event in WAY_TO_UNKNOWN:
+    journal.append([(A, event)], at=AT)
+    (Path(sys.argv[1]) / "recorded").write_text("")
+import os; os._exit(0)
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_f15_the_folder_is_synced_once_and_the_log_before_each_append_returns(tmp_path: Path):
+    log = tmp_path / "calls"
+    calls = "trace=fsync,fdatasync,rename,openat"
+    command = ["strace", "-f", "-y", "-qq", "-o", str(log), "-e", calls, sys.executable, "-c", APPEND]
+    traced = subprocess.run([*command, str(tmp_path), HERE], capture_output=True, check=False, timeout=60)
+    if traced.returncode != 0 and b"ptrace" in traced.stderr:
+        pytest.skip("strace may not trace here")
+
+    said = log.read_text(errors="replace").splitlines()
+    renamed = next(number for number, line in enumerate(said) if "rename(" in line and "journal.db" in line)
+    synced = [number for number, line in enumerate(said) if "fsync(" in line and f"<{tmp_path}>" in line]
+    folder = next((number for number in synced if number > renamed), 0)
+    recorded = [number for number, line in enumerate(said) if "/recorded" in line]
+    assert folder > renamed, "the folder was not synced after the journal had its name"
+    assert len(recorded) == len(WAY_TO_UNKNOWN)
+    for before, after in zip([folder, *recorded], recorded, strict=False):
+        assert any("journal.db-wal>" in line and "sync(" in line for line in said[before:after]), (
+            "an append was not synced"
+        )

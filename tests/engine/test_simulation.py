@@ -30,7 +30,7 @@ def test_the_journal_in_a_file_and_the_one_in_memory_agree_whatever_dies(service
 
 def test_resubmitting_unknowns_pays_no_more_often_than_was_decided():
     for seed in range(SEEDS // 3):
-        check(tell(seed, unknowns=Unknowns(rule="resubmit", most=2)))
+        check(tell(seed, unknowns=Unknowns(rule="resubmit", most=2)), resubmits=2)
 
 
 def test_no_crash_and_no_doubt_gets_past_the_budget():
