@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from flux2batch.emulator.server import Emulator
 from flux2batch.planning.models.catalogue import entries
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """A folder with the pictures that the page names, and both services emulated."""
-    for name in ("model", "top", "pants", "jacket", "shoes"):
-        Image.new("RGB", (256, 192), "teal").save(tmp_path / f"{name}.jpg")
-    (tmp_path / "outputs").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with Emulator() as emulator:
-        for name in ("bfl_base_url", "fal_base_url", "bfl_api_key", "fal_key"):
-            monkeypatch.setenv(name.upper(), getattr(emulator, name))
-        yield emulator
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))

@@ -278,3 +278,14 @@ def test_an_accepted_submit_is_read_in_every_form(form: str):
     assert outcome.ticket.task_id == ID
     assert outcome.charge is not None
     assert str(outcome.charge.usd) == "0.03"
+
+
+@pytest.mark.parametrize("extra", ["", ',"webhook_url":"https://example.org/hook","status":"Pending"'])
+def test_without_a_polling_url_the_task_is_polled_at_the_base(extra: str):
+    """As BFL answers where a webhook was asked for."""
+    taken = f'{{"id":"{ID}","cost":3.0,"input_mp":0.0,"output_mp":1.0{extra}}}'.encode()
+    with serving(after_request(answer(200, taken))) as server:
+        outcome = submit(server.url)
+
+    assert isinstance(outcome, Accepted)
+    assert outcome.ticket.poll_url == f"{server.url}/v1/get_result?id={ID}"
