@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -135,6 +134,8 @@ def read_file(path: Path, *, named_by: str | None) -> tuple[dict[str, Written], 
         return {}, [_unreadable(path, (refused.strerror or "cannot be read").lower(), None)]
     if _ENDLESS_KEY.search(text):
         return {}, [_unreadable(path, "a key of more than 32 parts", None)]
+    import tomllib  # most machines have no such file
+
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError) as broken:  # TOMLDecodeError is a ValueError, and so is an endless number

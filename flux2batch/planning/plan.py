@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flux2batch.errors import InvalidInput
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.configuration import Configuration, host_fault, tightest_budget
 from flux2batch.planning.models.pricing import Estimate, cliff
-from flux2batch.planning.references.looking import Looker
-from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.planning.shots.expansion import Draft, Script, Walk
 from flux2batch.planning.shots.findings import Findings
@@ -29,6 +27,10 @@ from flux2batch.planning.sweep.selection import Selection
 from flux2batch.planning.sweep.spread import ranks
 from flux2batch.reading.job import Job
 from flux2batch.reading.problems import Note, Problem, error, has_errors, in_order, warning
+
+if TYPE_CHECKING:
+    from flux2batch.planning.references.looking import Looker
+    from flux2batch.planning.references.shelf import ReferenceShelf
 
 __all__ = ["Batch", "Plan", "PlanOptions", "PlannedAxis", "Totals", "plan_job", "row_of"]
 
@@ -95,7 +97,7 @@ class Plan:
     @property
     def shelf(self) -> ReferenceShelf:
         """The references of the job, for who sends them."""
-        return self._prepared.shelf
+        return self._prepared.shelf()
 
     @property
     def all_shots(self) -> int:
@@ -249,6 +251,8 @@ def _looker(options: PlanOptions, configuration: Configuration) -> Looker | None
     fetch = options.fetch
     if fetch is None:
         return None
+    from flux2batch.planning.references.looking import Looker
+
     proxy = next((service.proxy for service in configuration.services.values() if service.proxy), None)
     return Looker(
         lambda url: fetch(url, proxy),

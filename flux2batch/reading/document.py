@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flux2batch.reading.files import read_file as read_file
 from flux2batch.reading.hidden import hidden_characters
@@ -19,10 +19,12 @@ from flux2batch.reading.spans import (
     plain_pieces,
     single_pieces,
 )
-from flux2batch.reading.yaml_faults import Patch, diagnose
 from flux2batch.reading.yaml_nodes import Alias, Entry, ListNode, MapNode, Node, Scalar
 from flux2batch.reading.yaml_text import decode
 from flux2batch.reading.yaml_tree import Tree, build
+
+if TYPE_CHECKING:
+    from flux2batch.reading.yaml_faults import Patch
 
 _MAX_FAULTS = 20
 _MAX_READ = 400_000  # characters over all readings of one faulty file: each fault that is painted over costs one more
@@ -143,6 +145,8 @@ def _read(source: Source) -> tuple[Tree, list[Problem]]:
         tree = build(source, text)
         if tree.failure is None:
             return tree, faults
+        from flux2batch.reading.yaml_faults import diagnose
+
         fault = diagnose(source, text, tree.failure, tree)
         faults.append(fault.problem)
         painted = _paint(text, fault.patch) if fault.patch else text

@@ -12,7 +12,6 @@ from flux2batch.reading.document import Document, document_of, read_document
 from flux2batch.reading.files import read_file
 from flux2batch.reading.job import Job, job_of
 from flux2batch.reading.masking import masked, secrets_in
-from flux2batch.reading.patching import with_sets
 from flux2batch.reading.problems import Problem, has_errors, in_order
 from flux2batch.reading.schema import check_shape
 
@@ -79,7 +78,7 @@ def _job(
     allow_paths: Sequence[Path],
     sets: Sequence[str],
 ) -> tuple[Job | None, tuple[Problem, ...]]:
-    patched, found = with_sets(document, sets)
+    patched, found = _patched(document, sets)
     problems = (*problems, *found)
     if patched is None:
         return None, _said(problems, document)
@@ -88,6 +87,14 @@ def _job(
         return None, problems
     allowed = [allowed.absolute().resolve() for allowed in allow_paths]
     return job_of(patched, file=file, folder=folder, root=folder_of_the_job(folder), allowed=allowed), problems
+
+
+def _patched(document: Document, sets: Sequence[str]) -> tuple[Document | None, tuple[Problem, ...]]:
+    if not sets:
+        return document, ()
+    from flux2batch.reading.patching import with_sets
+
+    return with_sets(document, sets)
 
 
 def _said(problems: Sequence[Problem], document: Document) -> tuple[Problem, ...]:

@@ -53,12 +53,13 @@ def job_schema() -> Schema:
 
 
 def _shape_problems(document: Document) -> Iterator[Problem]:
-    from flux2batch.reading.faults import problems_of
     from flux2batch.reading.names import name_problems
 
     too_many: set[Steps] = set()
     broken = False
     for fault in _validator().iter_errors(document.data):
+        from flux2batch.reading.faults import problems_of
+
         broken = True
         for problem in problems_of(fault, document, _validator()):
             if problem.code == "FB208" and problem.steps in too_many:

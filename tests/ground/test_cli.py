@@ -65,6 +65,20 @@ def test_version_and_help_import_nothing_heavy() -> None:
     assert imported["--help"].stderr == "['click']\n"
 
 
+def test_validating_a_plain_job_imports_nothing_that_it_does_not_use(job: Path) -> None:
+    code = (
+        "import sys; from flux2batch.__main__ import main; main(['validate', sys.argv[1]]);"
+        "unused = {'PIL', 'openpyxl', 'requests', 'urllib3', 'certifi', 'tenacity', 'sqlite3', 'email', 'ssl',"
+        " 'flux2batch.reading.faults', 'flux2batch.reading.yaml_faults', 'flux2batch.reading.patching',"
+        " 'flux2batch.planning.references.shelf', 'flux2batch.engine', 'flux2batch.providers'};"
+        "print(sorted(unused & set(sys.modules)), file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code, str(job)], capture_output=True, text=True, check=True)
+
+    assert done.stderr == "[]\n"
+
+
 def test_help_goes_to_stdout_and_fits_a_narrow_terminal() -> None:
     done = run("--help")
 

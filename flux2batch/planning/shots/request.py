@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flux2batch.planning.configuration import Configuration, host_fault, model_fault
@@ -23,7 +23,6 @@ from flux2batch.planning.models.pricing import quote, unknown_price
 from flux2batch.planning.models.sizes import SIZE_PARAMETERS, Size, resolve_size
 from flux2batch.planning.references.limits import check_reference
 from flux2batch.planning.references.names import names_of
-from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Quote, Reference, Trim
 from flux2batch.planning.shots.findings import of_fault, of_template_fault
 from flux2batch.planning.shots.names import Calls, Moment, Names
@@ -34,6 +33,9 @@ from flux2batch.planning.templating import Template, compile_template
 from flux2batch.reading.document import Document
 from flux2batch.reading.job import Job, ReferenceSource
 from flux2batch.reading.problems import Place, Problem, Steps, error
+
+if TYPE_CHECKING:
+    from flux2batch.planning.references.shelf import ReferenceShelf
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
@@ -107,7 +109,7 @@ class Requests:
         configuration: Configuration,
         names: Names,
         grid: Grid,
-        shelf: ReferenceShelf,
+        shelf: Callable[[], ReferenceShelf],
         references: tuple[ReferenceTemplates, ...],
         check_money: bool,
     ) -> None:
@@ -273,7 +275,7 @@ class _Making:
         if isinstance(value, str) and not value.strip() and each.leaves:
             value = []  # an empty cell is no path
         where = document.place(steps)
-        resolved, problems = self.of._shelf.resolve(each.source, where=where, **{each.part: value})
+        resolved, problems = self.of._shelf().resolve(each.source, where=where, **{each.part: value})
         self.problems += [self._at_its_row(problem, each) for problem in problems]
         for reference in resolved:
             self._judge_reference(reference, entry, where=where, steps=steps)

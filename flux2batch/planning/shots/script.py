@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from flux2batch.planning.configuration import Configuration
 from flux2batch.planning.files.folder import JobFolder
 from flux2batch.planning.models.sizes import SIZE_PARAMETERS
-from flux2batch.planning.references.looking import Looker
-from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shots.expansion import Script, point_in_words
 from flux2batch.planning.shots.findings import Findings, of_template_fault
 from flux2batch.planning.shots.names import Moment, Names, View
@@ -30,6 +29,10 @@ from flux2batch.planning.templating import TemplateFolder, is_static, other_synt
 from flux2batch.reading.job import AxisSource, Job
 from flux2batch.reading.problems import Steps, error, warning
 
+if TYPE_CHECKING:
+    from flux2batch.planning.references.looking import Looker
+    from flux2batch.planning.references.shelf import ReferenceShelf
+
 _ASKED_OVER = 20
 """So many times the limit may the product of the axes be where rules and conditions take points away."""
 
@@ -40,7 +43,7 @@ class Prepared:
 
     script: Script | None
     findings: Findings
-    shelf: ReferenceShelf
+    shelf: Callable[[], ReferenceShelf]  # always the same one; a job without references never asks for it
     axes: tuple[Axis, ...]
 
 
@@ -63,8 +66,15 @@ class _Preparing:
         self.findings = Findings(job.document)
         self.folder = JobFolder(job.root, (*job.allowed, *configuration.allow.paths), folder=job.folder)
         self.templates = TemplateFolder.of(self.folder)
-        self.shelf = ReferenceShelf(self.folder, looker=looker)
+        self.looker = looker
         self.broken_axes = False
+
+    @cached_property
+    def shelf(self) -> ReferenceShelf:
+        # Imported here: what reads pictures takes longer to import than a job without any takes to plan.
+        from flux2batch.planning.references.shelf import ReferenceShelf
+
+        return ReferenceShelf(self.folder, looker=self.looker)
 
     def prepared(self) -> Prepared:
         self._judge_name()
@@ -79,7 +89,7 @@ class _Preparing:
             self._judge_texts_alone()
         elif self._is_small_enough(Grid(sweep, zips, draws)):
             script = self._script(Grid(sweep, [group for group in zips if group], draws), tables)
-        return Prepared(script=script, findings=self.findings, shelf=self.shelf, axes=axes)
+        return Prepared(script=script, findings=self.findings, shelf=lambda: self.shelf, axes=axes)
 
     def _judge_name(self) -> None:
         """The name becomes a folder, so it must be one on every system."""
@@ -155,7 +165,7 @@ class _Preparing:
             configuration=self.configuration,
             names=names,
             grid=grid,
-            shelf=self.shelf,
+            shelf=lambda: self.shelf,
             references=references,
             check_money=self.check_money,
         )

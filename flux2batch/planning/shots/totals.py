@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flux2batch.money import Money
 from flux2batch.planning.configuration import Configuration
 from flux2batch.planning.models.pricing import Estimate
-from flux2batch.planning.references.shelf import ReferenceShelf, Upload
 from flux2batch.planning.shot import Quote, Reference, Trim
 from flux2batch.planning.shots.request import Request, Requests
+
+if TYPE_CHECKING:
+    from flux2batch.planning.references.shelf import ReferenceShelf, Upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class Tally:
         self.references |= {(reference, provider): None for reference in request.references}
         self.present.update(dict.fromkeys({reference.name for reference in request.references}, chosen))
 
-    def totals(self, requests: Requests, configuration: Configuration, shelf: ReferenceShelf) -> Totals:
+    def totals(self, requests: Requests, configuration: Configuration, shelf: Callable[[], ReferenceShelf]) -> Totals:
         """What was added, as a plan shows it."""
         batches = tuple(Batch(**dict(zip(_BATCH, key, strict=True)), shots=n) for key, n in self.batches.items())
         least = sum((batch.quote.min * batch.shots for batch in batches if batch.quote), Decimal(0))
@@ -99,14 +101,16 @@ _BATCH = ("model", "endpoint", "width", "height", "trim", "frames", "references"
 
 
 def _uploads(
-    references: Iterable[tuple[Reference, str]], hosts: Mapping[str, str | None], shelf: ReferenceShelf
+    references: Iterable[tuple[Reference, str]], hosts: Mapping[str, str | None], shelf: Callable[[], ReferenceShelf]
 ) -> Iterator[tuple[Upload, tuple[str, ...]]]:
     used = [(reference, hosts[provider]) for reference, provider in references if reference.sources]
+    if not used:
+        return
     goes_to: dict[str, dict[str, None]] = {}
     for reference, host in used:
         for source in reference.sources:
             goes_to.setdefault(source, {}).update({host: None} if host else {})
-    for upload in shelf.uploads(reference for reference, _ in used):
+    for upload in shelf().uploads(reference for reference, _ in used):
         targets = tuple(goes_to.get(upload.absolute, ()))
         if targets:
             yield upload, targets
