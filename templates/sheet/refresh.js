@@ -8,7 +8,6 @@ const refresh = (() => {
   function start() {
     const left = store.read("left", { session: true });
     if (left && left.address === window.location.href) {
-      stage.scrollTo(left.scroll);
       const shot = data.byKey.get(left.current);
       if (shot) stage.reveal(shot);
       stage.scrollTo(left.scroll);

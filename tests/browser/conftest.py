@@ -46,7 +46,12 @@ class Watch:
         page.on("pageerror", lambda fault: self.broken.append(f"error: {fault.stack or fault}"))
         page.on("dialog", lambda dialog: (self.broken.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", self._asked)
-        page.on("requestfailed", lambda request: self.broken.append(f"failed: {request.url[:200]} {request.failure}"))
+        page.on("requestfailed", self._failed)
+
+    def _failed(self, request: Any) -> None:
+        # A page that goes on to the next picture, or is loaded again, lets go of what it was waiting for.
+        if request.failure != "net::ERR_ABORTED":
+            self.broken.append(f"failed: {request.url[:200]} {request.failure}")
 
     def _asked(self, request: Any) -> None:
         parts = urlsplit(request.url)
