@@ -14,7 +14,7 @@ import click
 from flux2batch.commands.command import as_command
 from flux2batch.commands.console import Console, column, styled, table, this_console
 from flux2batch.money import show
-from flux2batch.planning.configuration import Configuration, load_configuration
+from flux2batch.planning.configuration import Configuration, load_configuration, usual_file
 from flux2batch.planning.keys import KEY_NAMES, Key, find_keys, key_fault
 from flux2batch.planning.models.pricing import PriceOverride
 
@@ -83,7 +83,10 @@ def _show(console: Console, configuration: Configuration, settings: Mapping[str,
     columns = [column("setting"), column("value", shrinks=True), column("from", shrinks=True)]
     console.print_all(table(columns, rows, width=console.width))
     console.say()
-    console.say(f"Read: {configuration.file}" if configuration.file else "There is no config.toml; the defaults hold.")
+    if configuration.file:
+        console.say(f"Read: {configuration.file}")
+    else:
+        console.say(f"There is no {usual_file()}, so the defaults hold.")
 
 
 def _key_row(provider: str, key: Key | None) -> tuple[Any, ...]:

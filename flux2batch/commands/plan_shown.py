@@ -176,14 +176,21 @@ def _uploads(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
 def _prompts(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
     import textwrap
 
-    prompts = dict.fromkeys(shot.prompt for shot in islice(plan, 200))
-    for prompt in islice(prompts, _PROMPTS):
+    prompts = tuple(dict.fromkeys(shot.prompt for shot in islice(plan, 200)))
+    for prompt in _some_of(prompts):
         short = prompt if len(prompt) <= _LONGEST_PROMPT else f"{prompt[:_LONGEST_PROMPT]}…"
         wrapped = textwrap.wrap(" ".join(short.split()), max(20, min(width, 100) - 4))
         for number, line in enumerate(wrapped):
             yield ("  " if number else "› ", line)
     if prompts:
         yield ()
+
+
+def _some_of(prompts: Sequence[str]) -> Sequence[str]:
+    """The first, the last and one in between: those that follow one another differ by a word."""
+    if len(prompts) <= _PROMPTS:
+        return prompts
+    return [prompts[number * (len(prompts) - 1) // (_PROMPTS - 1)] for number in range(_PROMPTS)]
 
 
 def _states(states: States) -> Iterator[Sequence[Part]]:

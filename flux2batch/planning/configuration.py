@@ -170,9 +170,14 @@ def _file_to_read(flag: Path | None, environ: Mapping[str, str]) -> tuple[Path, 
         return flag, "--config"
     if environ.get(_FILE_VARIABLE):
         return Path(environ[_FILE_VARIABLE]).expanduser(), _FILE_VARIABLE
+    return usual_file(), None
+
+
+def usual_file() -> Path:
+    """Where config.toml is looked for unless another file is named."""
     from platformdirs import user_config_path
 
-    return user_config_path("flux2batch", appauthor=False) / "config.toml", None
+    return user_config_path("flux2batch", appauthor=False) / "config.toml"
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, Written]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,9 @@ def test_a_broken_file_ends_with_exit_code_2_and_its_place(
 
     assert code == 2
     assert "--> broken.toml:2:15" in capsys.readouterr().err
+
+
+def test_without_a_file_it_says_where_one_would_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    command.main([], standalone_mode=False)
+
+    assert re.search(r"There is no .*flux2batch.config\.toml, so the defaults hold\.", capsys.readouterr().err)

@@ -284,3 +284,9 @@ def _as_if_real(root: Path) -> Path:
         database.execute("UPDATE meta SET value = 'real' WHERE key = 'kind'")
         database.commit()
     return root
+
+
+def test_the_prompts_that_are_shown_come_from_all_over_the_plan(plan: Planner) -> None:
+    shown = [line for line in plan(SPECS / "campaign" / "job.yaml").stdout.splitlines() if line.startswith("›")]
+
+    assert [word for line in shown for word in ("mug", "tote", "cap") if word in line] == ["mug", "tote", "cap"]

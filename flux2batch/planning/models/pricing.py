@@ -256,7 +256,7 @@ def describe(price: Price) -> str:
         case "started-megapixels":
             return (
                 f"{amounts['first']} for the first started megapixel, {amounts['further']} for each further one, "
-                f"{amounts['reference']} for each of a reference"
+                f"{amounts['reference']} for each megapixel of a reference"
             )
         case "area":
             return f"{amounts['output']} a megapixel of the picture, {amounts['reference']} a megapixel of a reference"
