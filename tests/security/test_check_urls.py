@@ -107,7 +107,8 @@ def test_each_url_is_fetched_once_without_a_key(
     monkeypatch.setenv("BFL_API_KEY", "bfl_c4n4ryc4n4ryc4n4ry")
     hosts["cdn.evil.test"].answers["/a.png"] = (200, {}, png(64, 64))
 
-    code, _, err = plan(capsys, "plan", job(tmp_path), "--set", "sweep.seed=1..9", "--check-urls")
+    sets = ["--set", "sweep.seed=1..9", "--set", f"references.again={PICTURE}"]
+    code, _, err = plan(capsys, "plan", job(tmp_path), *sets, "--check-urls")
 
     assert code == 0, err
     assert len(hosts["cdn.evil.test"].received) == 1
