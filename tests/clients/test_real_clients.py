@@ -126,6 +126,15 @@ def test_the_python_client_of_fal_works_over_tls(python: Callable[..., Any], tmp
     assert said == {"images": [2, 1, 1], "seed": 7, "last": "Completed", "refused": 422}
 
 
+def test_the_python_client_of_fal_works_over_plain_http(python: Callable[..., Any], picture: str):
+    with emulating("--one-port") as emulated:
+        said = python("fal_python_patched.py", environment(emulated), picture)
+        booked = tasks(emulated)
+
+    assert said == {"edited": 1, "ran": 1, "at": True}
+    assert [len(task["wish"]["references"]) for task in booked] == [1, 0]
+
+
 def test_the_ai_sdk_makes_pictures(node: Callable[..., Any]):
     with emulating() as emulated:
         said = node("ai_sdk.mjs", environment(emulated))

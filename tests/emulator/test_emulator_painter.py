@@ -189,3 +189,16 @@ def test_a_png_is_in_true_colour_and_marked() -> None:
     assert picture.tobytes() == drawn().tobytes()
     picture = Image.open(io.BytesIO(paint(wish(), "png")), formats=("PNG",))
     picture.verify()
+
+
+def test_the_corner_of_every_picture_says_emulated() -> None:
+    """The mark is the same shape over any scene; the corner beside it is not."""
+
+    def corner(left: int, **changed: Any) -> bytes:
+        return draw(wish(**changed)).crop((left, 0, left + 48, 12)).tobytes()
+
+    other = {"seed": 7, "model": "fal-ai/flux-2/flash", "prompt": "a fox", "guidance": 9.0}
+
+    assert corner(384 - 48) == corner(384 - 48, **other)
+    assert len(set(corner(384 - 48))) > 3
+    assert corner(0) != corner(0, **other)
