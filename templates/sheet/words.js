@@ -32,11 +32,8 @@ const words = (() => {
   // Amounts add up in millionths of a dollar, so that a thousand of them are still exact.
   const micros = (usd) => (usd === null || usd === undefined ? 0 : Math.round(Number(usd) * 1e6));
 
-  function money(amount) {
-    const dollars = amount / 1e6;
-    const cents = Math.round(amount / 1e4) * 1e4 === amount;
-    return `$${dollars.toFixed(cents ? 2 : Math.abs(dollars) < 1 ? 4 : 3)}`;
-  }
+  // Two digits after the point, and up to four where they say something.
+  const money = (amount) => `$${(amount / 1e6).toFixed(4).replace(/0{1,2}$/, "")}`;
 
   function duration(seconds) {
     if (seconds === null || seconds === undefined) return "";

@@ -139,3 +139,24 @@ def test_a_draft_leads_to_a_final_job(open_page: Any, tmp_path: Path) -> None:
 
     assert len(files) == 6
     assert [row["rating"] for row in rows] == ["5", "", "4", "", ""]
+
+
+def test_two_runs_lie_side_by_side_and_a_single_file_travels_alone(open_page: Any, watch: Any, tmp_path: Path) -> None:
+    (tmp_path / "draft.yaml").write_text(DRAFT)
+    small = ("run", "draft.yaml", "--emulate", "--yes", "--set", "sweep.seed=1..2")
+    flux2batch(*small, "--out", "runs/one", at=tmp_path)
+    flux2batch(*small, "--out", "runs/two", "--fresh", "--set", "params.size=768x512", at=tmp_path)
+    flux2batch("sheet", "runs/one", "runs/two", at=tmp_path)
+    (tmp_path / "alone").mkdir()
+    flux2batch("sheet", "runs/one", "--single-file", "-o", "alone/sheet.html", at=tmp_path)
+
+    page = open_page(tmp_path / "runs" / "sheet.html")
+    wait_for_pictures(page)
+    assert page.locator(".head").first.locator(".column bdi").all_inner_texts() == ["one", "two"]
+    assert page.locator(".cell img").count() == 16
+
+    watch.folder = tmp_path / "alone"
+    alone = open_page(tmp_path / "alone" / "sheet.html")
+    alone.locator(".cell img").first.click()
+    wait_for_pictures(alone)
+    assert alone.locator("#lightbox .preview").evaluate("(image) => image.naturalWidth") == 512
