@@ -67,7 +67,12 @@ BUGS = (
     Bug(
         "NORMAL sync",
         "engine/journal.py",
-        (('"PRAGMA synchronous = FULL"', '"PRAGMA synchronous = NORMAL"'),),
+        (
+            (
+                'journal_mode = WAL")\n    database.execute("PRAGMA synchronous = FULL")',
+                'journal_mode = WAL")\n    database.execute("PRAGMA synchronous = NORMAL")',
+            ),
+        ),
         ("tests/engine/test_faults_journal.py", "-k", "f15"),
     ),
     Bug(
