@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flux2batch.commands.changed_defaults import changed_defaults
 from flux2batch.engine.journal import Standing
@@ -19,8 +20,10 @@ from flux2batch.planning.shot import ShotId
 from flux2batch.reading.problems import Problem, error, warning
 from flux2batch.running.feed import phase_of
 from flux2batch.running.outlook import Outlook, look_ahead
-from flux2batch.running.reuse import NOBODY, Neighbourhood, look_around, neighbours
 from flux2batch.running.services import on_this_machine
+
+if TYPE_CHECKING:
+    from flux2batch.running.reuse import Neighbourhood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ def nothing_yet(plan: Plan) -> Ahead:
 
 def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> Ahead:
     """Compare the plan with its run directory, and with those where its pictures may lie already."""
+    from flux2batch.running.reuse import NOBODY
+
     standing = _standing(root)
     around = NOBODY if fresh or on_this_machine(plan) else _around(plan, root, standing, reuse)
     reconciled = reconcile(plan, standing)
@@ -84,6 +89,8 @@ def _changed(plan: Plan, root: Path, left: Sequence[ShotId]) -> list[Problem]:
 
 
 def _around(plan: Plan, root: Path, standing: Standing, reuse: Sequence[Path]) -> Neighbourhood:
+    from flux2batch.running.reuse import NOBODY, look_around, neighbours
+
     places = list(neighbours(root, (*reuse, *plan.configuration.reuse)))
     if not places:
         return NOBODY

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from flux2batch.engine.events import Ticket
 from flux2batch.errors import UsageError
@@ -15,8 +16,10 @@ from flux2batch.planning.models.pricing import unit_price
 from flux2batch.providers.answers import usable_id
 from flux2batch.providers.contract import Provider
 from flux2batch.providers.hosts import BFL, FAL, Forbidden, HostRules, judge
-from flux2batch.providers.wire import Credentials, Wire
 from flux2batch.secret import Secret
+
+if TYPE_CHECKING:
+    from flux2batch.providers.wire import Wire
 
 GROUP = "flux2batch.providers"
 
@@ -106,6 +109,8 @@ def _fal(setting: Setting) -> Provider:
 
 
 def _wire(rules: HostRules, setting: Setting, *, header: str, prefix: str) -> Wire:
+    from flux2batch.providers.wire import Credentials, Wire  # brings HTTP, which a plan never needs
+
     assert setting.key is not None, f"BUG: {rules.service} was opened without a key"
     return Wire(
         rules=replace(rules, base_url=setting.base_url),
