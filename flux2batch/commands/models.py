@@ -82,9 +82,8 @@ def _list(console: Console, known: Mapping[str, Entry], configuration: Configura
     rows = [_row(entry, configuration)[: len(columns)] for entry in known.values()]
     console.print_all(table(columns, rows, width=console.width))
     console.say()
-    console.say(
-        "Prices are for one picture of 1024x1024, ", _span_of_dates(known.values()), "; refs: references at most."
-    )
+    console.say("Prices are for one picture of 1024x1024, ", _span_of_dates(known.values()), ".")
+    console.say("refs: how many references a shot may have at most.")
     console.say("`flux2batch models NAME` shows everything about one, with an example.")
 
 

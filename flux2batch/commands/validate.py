@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import click
 from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Part, counted, styled, this_console
+from flux2batch.commands.plan import Dollars
 from flux2batch.errors import InvalidInput
 from flux2batch.reading.job import Job
 from flux2batch.reading.load import load_job
@@ -50,6 +52,7 @@ class Checked:
     help="References and data may come from here as well; repeatable.",
 )
 @click.option("--max-shots", metavar="N", type=click.IntRange(min=1), help="Allow so many shots.")
+@click.option("--assume-price", metavar="X", type=Dollars(), help="Taken as by plan; no price is checked here.")
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Read this config.toml.")
 @check_urls_option
 @format_option
@@ -60,6 +63,7 @@ def command(
     sets: tuple[str, ...],
     allow_paths: tuple[Path, ...],
     max_shots: int | None,
+    assume_price: Decimal | None,
     config: Path | None,
     check_urls: bool,
     format: str,
@@ -68,6 +72,7 @@ def command(
 
     All problems are shown at once, each with its place. Nothing is sent, no key is needed, and prices play no part.
     """
+    del assume_price  # so that all three commands on a job take the same flags
     checked = [_read(file, sets=sets, allow_paths=allow_paths) for file in dict.fromkeys(files)]
     if not quick and any(each.job for each in checked):
         checked = _with_shots(

@@ -489,3 +489,14 @@ def test_a_common_mistake_is_answered_with_its_remedy(
 
     assert exit_code == 3
     assert remedy in capsys.readouterr().err
+
+
+def test_validate_plan_and_run_take_the_same_flags_on_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text("flux2batch: 1\nprompt: a boat\nsweep: {seed: 1..11}\n", encoding="utf-8")
+    flags = ["--strict", "--check-urls", "--assume-price", "0.05", "--max-shots", "10", "--allow-path", str(tmp_path)]
+
+    for command in ("validate", "plan", "run"):
+        assert run([command, str(job), *flags, "--format", "concise"]) == 4
+        said = capsys.readouterr()
+        assert "FB605" in said.out + said.err

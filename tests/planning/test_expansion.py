@@ -400,3 +400,22 @@ def test_the_limit_counts_what_rules_leave(tmp_path: Path) -> None:
 
 def _experiment() -> str:
     return (SPECS / "experiment.yaml").read_text(encoding="utf-8").replace("flux2batch: 1\n", "")
+
+
+@given(order=st.permutations(["width", "height", "guidance", "steps", "safety_tolerance", "seed"]))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_order_in_which_keys_are_written_changes_nothing(tmp_path: Path, order: list[str]) -> None:
+    values = {"width": 512, "height": 768, "guidance": 3, "steps": 20, "safety_tolerance": 1, "seed": 7}
+    text = "a {{ c.text }} boat, {{ brand }}"
+    value = {"id": "red", "text": "scarlet"}
+
+    plan = plan_data(
+        tmp_path,
+        model="bfl/flux-2-flex",
+        params={name: values[name] for name in order},
+        sweep={"c": [dict(reversed(value.items())) if order[0] > order[1] else value]},
+        vars={"brand": "blue"},
+        prompt=text,
+    )
+
+    assert ids(plan) == ["62b1fe23baf317ebcb13850f5be2dbb7"]
