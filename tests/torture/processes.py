@@ -145,7 +145,9 @@ def judge(case: Case, prompts: Sequence[str]) -> Verdict:
     phases = _phases(case.root)
     lost = sum(1 for prompt in paid if phases.get(prompt, ("planned", ()))[0] in _UNPAID)
     unfinished = 0 if case.exits[-1] in (0, 5) and len(phases) == 3 else 1
-    partial = len(list(case.root.rglob("*.part")))
+    partial = len(
+        list(case.root.rglob("*.png.*.part"))
+    )  # a ledger's or a page's is written over by the next that is due
     for phase, pictures in phases.values():
         if phase == "done":
             partial += sum(1 for path, sha256 in pictures if not _is_whole(case.root / path, sha256))
