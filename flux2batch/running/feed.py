@@ -8,10 +8,33 @@ from math import ceil
 from flux2batch.engine.executor import Offer, Resumed
 from flux2batch.engine.journal import Standing
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase
+from flux2batch.planning.plan import Plan
 from flux2batch.planning.shot import Shot, ShotId
 
 _MEGAPIXEL = 1024 * 1024
 _ON_THE_WAY = (Phase.SENDING, Phase.ACCEPTED, Phase.READY)
+
+
+class InSendingOrder:
+    """A plan's shots in the order in which they are sent: as written, or spread, one of each first.
+
+    A spread plan is walked once for each few thousand shots, so that never more of them are held.
+    """
+
+    _BLOCK = 4096
+
+    def __init__(self, plan: Plan, asked: Iterable[Shot]) -> None:
+        self._plan = plan
+        self._asked = asked
+
+    def __iter__(self) -> Iterator[Shot]:
+        if self._plan.job.run.order == "written":
+            yield from self._asked
+            return
+        order = self._plan.sending_order()
+        for start in range(0, len(order), self._BLOCK):
+            turn = {index: place for place, index in enumerate(order[start : start + self._BLOCK])}
+            yield from sorted((shot for shot in self._asked if shot.index in turn), key=lambda shot: turn[shot.index])
 
 
 class PlanFeed:

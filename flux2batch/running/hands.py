@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from flux2batch.engine.events import (
     Downloaded,
@@ -23,6 +22,7 @@ from flux2batch.engine.lifecycle import Life
 from flux2batch.engine.scheduler import Fetch
 from flux2batch.errors import MachineError
 from flux2batch.pictures.checking import Checked, Flaw, check
+from flux2batch.pictures.paths import with_extension
 from flux2batch.pictures.placing import Conflict, Gallery, Placed
 from flux2batch.pictures.trimming import trim
 from flux2batch.planning.references.picture import Picture
@@ -31,8 +31,8 @@ from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.providers.contract import Line, Prepared, Provider
 
-Describe = Callable[[bytes, ShotId, Life, int], bytes]
-"""Write what is known of a shot into its picture, as the job asks."""
+Describe = Callable[[bytes, ShotId, Life, int], tuple[bytes, bytes | None]]
+"""Write what is known of a shot into its picture, and into the file beside it where the job asks for one."""
 
 MakeWay = Callable[[str], None]
 """Move the picture of an earlier plan out of the way of a new one, just before that is put in place."""
@@ -90,10 +90,13 @@ class RealHands:
         if life.intended.trim is not None:
             original = self._placed(self.originals, checked.content, paths[0]).path
             content, size = trim(checked.content, life.intended.trim), life.intended.trim
-        content = self.describe(content, work.shot, life, work.frame)
+        content, beside = self.describe(content, work.shot, life, work.frame)
         for path in paths:
-            self.make_way(str(PurePosixPath(path).with_suffix(checked.extension)))
+            self.make_way(with_extension(path, checked.extension))
         placed = [self._placed(self.gallery, content, path) for path in paths]
+        if beside is not None:
+            for one in placed:
+                self.gallery.place_sidecar(beside, one.path)
         remarks = [remark, checked.remark, "the service flagged it; the picture is black" if frame.nsfw else None]
         return Saved(
             frame=work.frame,

@@ -30,7 +30,7 @@ from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive
 from flux2batch.engine.scheduler import Moment, Scheduler
 from flux2batch.money import Money
 from flux2batch.pictures.describing import embed
-from flux2batch.pictures.description import describe
+from flux2batch.pictures.description import describe, sidecar
 from flux2batch.pictures.placing import Gallery
 from flux2batch.planning.configuration import concurrency
 from flux2batch.planning.plan import Plan, row_of
@@ -38,7 +38,7 @@ from flux2batch.planning.shot import ShotId
 from flux2batch.reporting import ledger
 from flux2batch.running.again import Again, OnlySome, asked_again, clear_away, with_lives
 from flux2batch.running.exits import exit_code_of
-from flux2batch.running.feed import PlanFeed, phase_of, resumed, service_of
+from flux2batch.running.feed import InSendingOrder, PlanFeed, phase_of, resumed, service_of
 from flux2batch.running.hands import RealHands
 from flux2batch.running.housekeeping import Doorman, put_in_order, refuse_foreign, replace_file
 from flux2batch.running.outlook import Outlook, look_ahead
@@ -214,11 +214,11 @@ class Run:
             if fact is not None:
                 self._append([(shot.id, fact)])
 
-    def _describe(self, content: bytes, shot: ShotId, life: Life, frame: int) -> bytes:
-        """Write into the picture where it comes from, as `output.metadata` asks."""
-        level = self._plan.job.output.metadata
-        if level == "none":
-            return content
+    def _describe(self, content: bytes, shot: ShotId, life: Life, frame: int) -> tuple[bytes, bytes | None]:
+        """Write into the picture where it comes from, and beside it, as `output` asks."""
+        output = self._plan.job.output
+        if output.metadata == "none" and not output.sidecar:
+            return content, None
         told = describe(
             shot,
             life,
@@ -227,7 +227,9 @@ class Run:
             emulated=self._wishes.emulated,
             secrets=[secret.reveal() for secret in self._services.secrets],
         )
-        return embed(content, told, level=level).content
+        # A picture that is to stay as it came may have all of its story beside it.
+        beside = sidecar(told, "full" if output.metadata == "none" else output.metadata) if output.sidecar else None
+        return (content if output.metadata == "none" else embed(content, told, level=output.metadata).content), beside
 
     def _execute(self, hands: RealHands, doorman: Doorman, observer: Observer) -> Ending:
         services = tuple(self._services.providers)
@@ -245,7 +247,8 @@ class Run:
         self._executor.stop = self._stop
         try:
             return self._executor.run(
-                PlanFeed(self._asked, self._standing, services), resumed(self._standing, services)
+                PlanFeed(InSendingOrder(self._plan, self._asked), self._standing, services),
+                resumed(self._standing, services),
             )
         finally:
             self._crew.dismiss(patience_s=1.0)

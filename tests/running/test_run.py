@@ -301,3 +301,32 @@ def test_a_run_directory_without_its_journal_is_not_begun_afresh(trial: Trial) -
 
     assert "would buy everything again" in said
     assert (trial.pictures(), trial.tasks) == (before, 4)
+
+
+def sent(trial: Trial) -> list[str]:
+    """The paths of the shots in the order in which they were intended."""
+    rows = trial.ask_journal(
+        "SELECT json_extract(payload, '$.paths[0]') FROM events WHERE kind = 'Intended' ORDER BY seq"
+    )
+    return [str(path) for (path,) in rows]
+
+
+def test_a_spread_job_sends_one_of_each_first_and_a_written_one_as_written(trial: Trial) -> None:
+    trial.write(trial.job + "run: {order: written, concurrency: 1}\n")
+    trial.run("-q")
+    assert sent(trial) == ["blue-1.png", "blue-2.png", "red-1.png", "red-2.png"]
+
+    trial.write(trial.job.replace("order: written", "order: spread").replace("paper", "tin"))
+    trial.run("-q")
+    spread = sent(trial)[4:]
+    assert sorted(spread) == ["blue-1.png", "blue-2.png", "red-1.png", "red-2.png"]
+    assert {path[0] for path in spread[:2]} == {"b", "r"}
+
+
+def test_a_sidecar_tells_of_the_picture_beside_it(trial: Trial) -> None:
+    trial.write(trial.job + "output: {metadata: none, sidecar: true}\n")
+    trial.run()
+
+    told = json.loads((trial.root / "blue-1.png.json").read_text(encoding="utf-8"))
+    assert "a paper boat on a blue sea" in json.dumps(told)
+    assert "a paper boat" not in (trial.root / "blue-1.png").read_bytes().decode("latin-1")
