@@ -220,32 +220,32 @@ def test_one_file_named_twice_is_not_two_jobs(write: Any) -> None:
 @pytest.mark.parametrize(
     ("marks", "expected"),
     [
-        ((), "home/ann/work/repo/jobs/spring"),
-        (("home/ann/work/repo/jobs",), "home/ann/work/repo/jobs"),
-        (("home/ann/work/repo",), "home/ann/work/repo"),
-        (("home/ann/work/repo", "home/ann/work/repo/jobs/spring"), "home/ann/work/repo/jobs/spring"),
-        (("home/ann/work",), "home/ann/work/repo/jobs/spring"),
-        (("home/ann", "home", "."), "home/ann/work/repo/jobs/spring"),
+        ((), "people/ann/work/repo/jobs/spring"),
+        (("people/ann/work/repo/jobs",), "people/ann/work/repo/jobs"),
+        (("people/ann/work/repo",), "people/ann/work/repo"),
+        (("people/ann/work/repo", "people/ann/work/repo/jobs/spring"), "people/ann/work/repo/jobs/spring"),
+        (("people/ann/work",), "people/ann/work/repo/jobs/spring"),
+        (("people/ann", "people", "."), "people/ann/work/repo/jobs/spring"),
     ],
     ids=["none", "parent", "root of the repository", "the nearest", "above the repository", "home and above"],
 )
 def test_the_mark_is_sought_up_to_the_repository(tmp_path: Path, marks: tuple[str, ...], expected: str) -> None:
-    folder = tmp_path / "home/ann/work/repo/jobs/spring"
+    folder = tmp_path / "people/ann/work/repo/jobs/spring"
     folder.mkdir(parents=True)
-    (tmp_path / "home/ann/work/repo/.git").mkdir()
+    (tmp_path / "people/ann/work/repo/.git").mkdir()
     for mark in marks:
         (tmp_path / mark / "flux2batch.toml").touch()
 
-    assert folder_of_the_job(folder, home=tmp_path / "home/ann") == tmp_path / expected
+    assert folder_of_the_job(folder, home=tmp_path / "people/ann") == tmp_path / expected
 
 
-@pytest.mark.parametrize("folder", ["home/ann", "home/ann/jobs"])
+@pytest.mark.parametrize("folder", ["people/ann", "people/ann/jobs"])
 def test_the_home_folder_is_never_the_jobs_folder_by_a_mark(tmp_path: Path, folder: str) -> None:
-    (tmp_path / "home/ann/jobs").mkdir(parents=True)
-    (tmp_path / "home/ann/flux2batch.toml").touch()
+    (tmp_path / "people/ann/jobs").mkdir(parents=True)
+    (tmp_path / "people/ann/flux2batch.toml").touch()
     (tmp_path / "flux2batch.toml").touch()
 
-    assert folder_of_the_job(tmp_path / folder, home=tmp_path / "home/ann") == tmp_path / folder
+    assert folder_of_the_job(tmp_path / folder, home=tmp_path / "people/ann") == tmp_path / folder
 
 
 def test_a_link_is_no_mark(tmp_path: Path) -> None:
