@@ -124,7 +124,7 @@ def main() -> None:
         polling, seconds = spread(submit, seeds, options.clients)
         in_flight, *_ = tell()
         print(f"{options.tasks / seconds:8.0f} submits a second; {in_flight} tasks in flight at once")
-        time.sleep(_LATENCY_S)
+        time.sleep(_LATENCY_S)  # until every task is ready: what is measured is the fetching
         samples, seconds = spread(poll, polling, options.clients)
         print(f"{options.tasks / seconds:8.0f} polls a second")
         what = f"{options.size}x{options.size} {options.format}"

@@ -51,7 +51,7 @@ class Patience:
 
     def rest(self, seconds: float) -> None:
         """Wait, but not beyond the deadline."""
-        time.sleep(min(seconds, self.left_s))
+        time.sleep(min(seconds, self.left_s))  # one picture, now: there is no scheduler, the caller's own thread waits
 
     def _stop(self, state: RetryCallState) -> bool:
         outcome = _last_answer(state)

@@ -56,7 +56,7 @@ def command(directory: Path | None, watch: bool, as_json: bool) -> None:
         shown = seen.counts
         if not watch or seen.driver is None:
             return
-        time.sleep(_EVERY_S)
+        time.sleep(_EVERY_S)  # --watch: another process drives, and only its journal tells of news
 
 
 def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> None:

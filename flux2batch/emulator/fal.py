@@ -414,7 +414,7 @@ class Fal:
             last = told
             if told["status"] == "COMPLETED":
                 return
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the stream tells of changes, and nobody else does
 
     async def _result(self, task: Task) -> Response:
         faults = parse_kept(task.faults)

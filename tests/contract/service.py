@@ -100,7 +100,7 @@ class Service:
         seen = [look()]
         while not good(seen[-1].json()):
             assert time.monotonic() < ends, seen[-1].text[:300]
-            time.sleep(self.pause_s)
+            time.sleep(self.pause_s)  # polite: it may be the real service that is asked
             seen.append(look())
         return seen
 

@@ -52,7 +52,7 @@ class Visitor:
         ends = time.monotonic() + within_s
         while not good(seen := look()):
             assert time.monotonic() < ends, seen
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks; the bound is `within_s`
         return seen
 
     def raw(self, content: bytes, *, door: str = "bfl", wait_s: float = 2.0) -> bytes:

@@ -27,7 +27,7 @@ SERVE = """
     emulator = Emulator(books=Path(sys.argv[1]), latency="0.2")
     emulator.start()
     print(emulator.bfl_base_url, emulator.bfl_api_key, emulator.fal_base_url, emulator.fal_key, flush=True)
-    time.sleep(60)
+    time.sleep(60)  # until it is killed; the bound is for a test that died first
 """
 
 

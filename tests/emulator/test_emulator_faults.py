@@ -141,7 +141,7 @@ def test_a_task_can_reason_generate_and_frobnicate(visit: Any) -> None:
     while seen[-1] != "Ready":
         status = visitor.get(url).json()["status"]
         seen += [status] if status != seen[-1] else []
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks
 
     assert seen == ["Pending", "Reasoning", "Generating", "Ready"]
 

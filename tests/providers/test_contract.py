@@ -88,7 +88,7 @@ class Bench:
             polled = self.provider.poll(ticket)
             if not isinstance(polled, StillWorking) or time.monotonic() > ends:
                 return polled
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two polls
 
 
 def shot(service: str, prompt: str, references: int = 0, **params: Any) -> Shot:
@@ -345,7 +345,7 @@ def test_a_link_of_bfl_that_has_ended_is_asked_for_afresh(bench: Open):
     assert isinstance(accepted, Accepted)
     stale = here.settle(accepted.ticket)
     assert isinstance(stale, Rendered)
-    time.sleep(2.1)
+    time.sleep(2.1)  # the link lives for one second, and its stamp counts whole ones
     expired = here.provider.fetch(stale.frames[0].url)
     fresh = here.settle(accepted.ticket)
     assert isinstance(fresh, Rendered)
@@ -444,7 +444,7 @@ def _until(look: Callable[[], tuple[Ticket, ...]], *, count: int = 1) -> tuple[T
     """fal lists a request when it has ended."""
     ends = time.monotonic() + 10
     while len(found := look()) < count and time.monotonic() < ends:
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two polls
     return found
 
 

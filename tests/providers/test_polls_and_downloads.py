@@ -264,7 +264,7 @@ def test_a_slow_answer_does_not_outlive_its_deadline():
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while not server.stopping.is_set():
             connection.sendall(b"x")
-            time.sleep(0.05)
+            time.sleep(0.05)  # slower than the deadline, byte by byte
 
     with serving(drip) as server:
         began = time.monotonic()
@@ -294,7 +294,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced_unseen():
         answers = []
         for _ in range(3):
             answers.append(pool.get(server.url + "/", headers={}))
-            time.sleep(0.1)
+            time.sleep(0.1)  # the server's end of the last connection arrives
 
     assert all(isinstance(came, HttpResponse) for came in answers)
 

@@ -325,7 +325,7 @@ def wait_until(holds: Any, *, at_most_s: float = 20) -> None:
     end = time.monotonic() + at_most_s
     while not holds():
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks
 
 
 def states_in(page: Path) -> list[str]:

@@ -184,7 +184,7 @@ def test_f25_a_journal_that_is_deleted_while_it_is_used_stops_the_run(trial: Tri
     process = trial.start("-q", "--set", "run.concurrency=2")
     until = time.monotonic() + 30
     while not list(trial.root.glob("*.png")) and time.monotonic() < until:
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks
     journal_of(trial).unlink()
     _, said = process.communicate(timeout=30)
 
@@ -244,7 +244,7 @@ def test_f30_f83_the_second_process_says_who_drives_and_the_lock_dies_with_its_h
     trial.change("seed: 1..2", "seed: 1..30")
     first = trial.start("-q", "--set", "run.concurrency=1")
     while not (trial.root / ".flux2batch" / "driver.json").exists():
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks
     for _ in range(3):
         assert f"process {first.pid}" in trial.run(expect=7)
     first.kill()

@@ -33,7 +33,7 @@ def wait_for(trial: Trial, kind: str, count: int = 1) -> None:
             rows = trial.ask_journal(f"SELECT COUNT(*) FROM events WHERE kind = '{kind}'")
             if int(rows[0][0]) >= count:
                 return
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks
     raise AssertionError(f"no {kind} came")
 
 
@@ -50,7 +50,7 @@ def test_f02_f03_killed_while_a_submit_is_under_way_it_is_unknown_and_never_sent
     trial.change("a paper boat", STALLED)
     process = trial.start("-q")
     wait_for(trial, "SendBegan", 4)
-    time.sleep(0.3)
+    time.sleep(0.3)  # the bytes are on their way, and the answer is stalled
     process.kill()
     process.communicate(timeout=30)
 
@@ -168,7 +168,7 @@ def test_f12_a_process_that_slept_while_its_links_expired_asks_for_fresh_ones(tr
     process = trial.start("-q", "--set", "run.timeout=60s")
     wait_for(trial, "Accepted", 2)
     process.send_signal(signal.SIGSTOP)
-    time.sleep(2.0)
+    time.sleep(2.0)  # asleep for longer than its links live
     process.send_signal(signal.SIGCONT)
     _, said = process.communicate(timeout=60)
 

@@ -181,7 +181,7 @@ def test_f84_a_service_that_dies_in_the_middle_and_comes_back_is_asked_again(tmp
         outside = Outside(tmp_path, emulator=emulator)
         process = outside.start("-q")
         while emulator.books.counts()["tasks"] < 4:
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks
         environ = outside.environ
     with Emulator(latency="0.1", books=books) as back:
         outside.emulator = back

@@ -164,7 +164,7 @@ def test_a_take_that_was_cut_off_while_sending_is_in_doubt_at_once(runs: Runs) -
     for _ in range(600):
         if runs.journal.is_file() and "SendBegan" in runs.kinds():
             break
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks
     assert runs("resolve", "--all", "--abandon").code == 7  # it is being driven
     driving.send_signal(signal.SIGKILL)
     driving.wait(timeout=60)

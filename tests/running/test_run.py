@@ -214,7 +214,7 @@ def test_a_second_process_is_told_who_drives(trial: Trial) -> None:
     trial.change("seed: 1..2", "seed: 1..30")
     first = trial.start("-q")
     while not (trial.root / ".flux2batch" / "driver.json").exists():
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks
     said = trial.run(expect=7)
     first.communicate(timeout=60)
 
@@ -253,7 +253,7 @@ def test_killed_at_random_moments_and_started_again_each_shot_is_paid_once(trial
     chance = random.Random(seed)
     for _ in range(5):
         process = trial.start("-q", "--set", "run.concurrency=4")
-        time.sleep(0.6 + chance.random() * 1.6)
+        time.sleep(0.6 + chance.random() * 1.6)  # the random moment at which it dies
         process.kill()
         process.communicate(timeout=60)
 

@@ -149,5 +149,5 @@ def _until(true: object) -> None:
     for _ in range(600):
         if true():  # type: ignore[operator]
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks
     raise AssertionError("it never came to that")
