@@ -151,8 +151,15 @@ def test_a_reset_at_once_is_never_taken_for_a_refusal():
 
 
 def test_a_reset_at_once_counts_as_unsent_only_where_no_byte_left():
-    with serving(reset_on_accept) as server:
+    connected = threading.Event()
+
+    def reset_when_connected(connection: socket.socket, _server: RawServer) -> None:
+        connected.wait(10)
+        reset(connection)
+
+    with serving(reset_when_connected) as server:
         line = transport.connect(server.url, timeout=2)
+        connected.set()
         assert isinstance(line, Line)
         # When the reset has arrived the first byte cannot leave.
         assert select.select([line._connection.sock], [], [], 10)[0]

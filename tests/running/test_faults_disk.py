@@ -9,14 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from outside import Outside
-from trial import Trial
+from trial import Trial, until
 
 from flux2batch.emulator.server import Emulator
 
@@ -182,9 +181,7 @@ def test_f24_f26_a_journal_that_was_hurt_is_never_driven_nor_begun_afresh(
 def test_f25_a_journal_that_is_deleted_while_it_is_used_stops_the_run(trial: Trial) -> None:
     trial.change("seed: 1..2", "seed: 1..30")
     process = trial.start("-q", "--set", "run.concurrency=2")
-    until = time.monotonic() + 30
-    while not list(trial.root.glob("*.png")) and time.monotonic() < until:
-        time.sleep(0.05)  # between two looks
+    until(lambda: list(trial.root.glob("*.png")))
     journal_of(trial).unlink()
     _, said = process.communicate(timeout=30)
 
@@ -243,8 +240,7 @@ def test_f32_of_a_run_directory_and_its_copy_only_one_is_driven(trial: Trial) ->
 def test_f30_f83_the_second_process_says_who_drives_and_the_lock_dies_with_its_holder(trial: Trial) -> None:
     trial.change("seed: 1..2", "seed: 1..30")
     first = trial.start("-q", "--set", "run.concurrency=1")
-    while not (trial.root / ".flux2batch" / "driver.json").exists():
-        time.sleep(0.02)  # between two looks
+    until(lambda: trial.is_driven)
     for _ in range(3):
         assert f"process {first.pid}" in trial.run(expect=7)
     first.kill()

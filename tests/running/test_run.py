@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from trial import BOATS, Trial
+from trial import BOATS, Trial, until
 
 
 @pytest.fixture
@@ -213,8 +213,7 @@ def test_throttling_is_waited_out(trial: Trial) -> None:
 def test_a_second_process_is_told_who_drives(trial: Trial) -> None:
     trial.change("seed: 1..2", "seed: 1..30")
     first = trial.start("-q")
-    while not (trial.root / ".flux2batch" / "driver.json").exists():
-        time.sleep(0.02)  # between two looks
+    until(lambda: trial.is_driven)
     said = trial.run(expect=7)
     first.communicate(timeout=60)
 

@@ -9,13 +9,13 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
 from tiny_runs import Runs, Said
+from trial import until
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "status.schema.json").read_text(encoding="utf-8"))
 
@@ -111,7 +111,7 @@ def test_status_looks_on_while_a_run_goes_on_and_says_who_drives(runs: Runs) -> 
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _until(lambda: (runs.root / "plan.jsonl").exists())
+        until(lambda: (runs.root / "plan.jsonl").exists())
         looking = runs("status", runs.root)
         watched = runs("status", runs.root, "--watch", "--json")
         assert driving.wait(timeout=60) == 0
@@ -128,7 +128,7 @@ def test_a_run_that_was_killed_is_not_said_to_go_on(runs: Runs) -> None:
         [sys.executable, "-m", "flux2batch", "run", str(runs.job), "--emulate", "--quiet"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    _until(lambda: (runs.root / "plan.jsonl").exists())
+    until(lambda: (runs.root / "plan.jsonl").exists())
     driving.send_signal(signal.SIGKILL)
     driving.wait(timeout=60)
 
@@ -143,11 +143,3 @@ def test_what_is_no_run_directory_is_a_usage_error(runs: Runs, tmp_path: Path, d
     (tmp_path / "empty").mkdir()
 
     assert runs("status", *([directory] if directory else [])).code == 2
-
-
-def _until(true: object) -> None:
-    for _ in range(600):
-        if true():  # type: ignore[operator]
-            return
-        time.sleep(0.05)  # between two looks
-    raise AssertionError("it never came to that")

@@ -8,6 +8,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,14 @@ prompt: "a paper boat on a {{ colour }} sea"
 params: {size: 256x256}
 sweep: {colour: [blue, red], seed: 1..2}
 """
+
+
+def until(look: Callable[[], object], *, within_s: float = 30) -> None:
+    """Look again and again until it is so; a test fails where it never is."""
+    ends = time.monotonic() + within_s
+    while not look():
+        assert time.monotonic() < ends, "it never came to that"
+        time.sleep(0.02)  # between two looks: what is waited for happens in another process
 
 
 @dataclass
@@ -90,6 +100,17 @@ class Trial:
     def tasks(self) -> int:
         """How many pictures the service was asked for, by its own books."""
         return int(self.ask_books("SELECT COUNT(*) FROM tasks")[0][0]) if self.root.exists() else 0
+
+    def facts(self, kind: str) -> int:
+        """How many facts of a kind the journal holds by now."""
+        if not (self.root / ".flux2batch" / "journal.db").exists():
+            return 0
+        return int(self.ask_journal(f"SELECT COUNT(*) FROM events WHERE kind = '{kind}'")[0][0])
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a process has said that it drives the run directory."""
+        return (self.root / ".flux2batch" / "driver.json").exists()
 
     def ask_journal(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.root / ".flux2batch" / "journal.db")) as journal:
