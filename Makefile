@@ -10,7 +10,6 @@ PEERS := .peers
 BIN := $(VENV)/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 WORKERS ?= 2
-HARNESSES := run_simulation planted_bugs sweep_syscalls
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 say = @printf '%s\n'
 
@@ -46,14 +45,9 @@ types: $(VENV)/.ready-dev
 	$(say) "check: mypy --strict"
 	@$(BIN)/mypy --strict
 
-torture: $(VENV)/.ready-dev ## the long tests: tens of thousands of mutations, kills and faults
-	$(say) "torture: the simulation, planted bugs, system calls, bad jobs, then pytest -m torture; this takes minutes"
-	@code=0; for harness in $(HARNESSES); do \
-		printf '\n%s\n' "torture: $$harness"; \
-		$(BIN)/python tests/torture/$$harness.py || code=1; \
-	done; \
-	printf '\n%s\n' "torture: pytest -m torture on $(WORKERS) cores"; \
-	$(PYTEST) -m torture || code=1; exit $$code
+torture: $(VENV)/.ready-dev ## the long tests: tens of thousands of simulations, kills, faults and mutations
+	$(say) "torture: every harness on $(WORKERS) cores; this takes most of an hour"
+	@$(BIN)/python tests/torture/run_all.py --processes $(WORKERS)
 
 bench: $(VENV)/.ready-dev ## measure; nothing is asserted
 	@for file in benchmarks/*.py; do \

@@ -22,6 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+
+from tally import Tally, say
+
 _ROOT = Path(__file__).resolve().parents[2]
 _COPIED = ("flux2batch", "schemas", "templates", "specs", "tests")
 
@@ -207,6 +211,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
+    began = time.monotonic()
     chosen = [bug for bug in BUGS if arguments.only in bug.name]
     with ThreadPoolExecutor(arguments.processes) as pool:
         outcomes = list(pool.map(_plant, chosen))
@@ -215,7 +220,8 @@ def main() -> int:
     for one in missed:
         print(f"--- nobody saw: {one.bug.name}\n{one.said[-2000:]}")
     print(f"{len(outcomes)} bugs planted, {len(outcomes) - len(missed)} caught")
-    return 1 if missed else 0
+    seconds = time.monotonic() - began
+    return say(Tally(harness="planted bugs", cases=len(outcomes), other=len(missed), seconds=seconds))
 
 
 def table(outcomes: Sequence[Caught]) -> str:

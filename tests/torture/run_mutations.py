@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 
-from mutate_jobs import judge, mutation  # noqa: E402  # the script runs by its path, so it finds its neighbours itself
+from mutate_jobs import judge, mutation
+from tally import Tally, say
 
 _SLOW_S = 1.0
 
@@ -42,7 +43,7 @@ def main() -> int:
     took = time.perf_counter() - began
     codes = ", ".join(f"exit {code}: {count:,}" for code, count in sorted(exits.items()))
     print(f"seed {arguments.seed}: {arguments.count:,} mutations in {took:.0f} s; {codes}; {len(failures)} failures")
-    return 1 if failures else 0
+    return say(Tally(harness="job files made bad", cases=arguments.count, tracebacks=len(failures), seconds=took))
 
 
 def _one(work: tuple[int, int]) -> tuple[int, str | None]:

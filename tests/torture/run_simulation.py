@@ -13,9 +13,14 @@ import time
 import traceback
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "engine"), str(Path(__file__).resolve().parents[2])]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parent),
+    str(Path(__file__).resolve().parents[1] / "engine"),
+    str(Path(__file__).resolve().parents[2]),
+]
 
-from simulation import check, tell  # noqa: E402  # the script finds its neighbours itself
+from simulation import check, tell
+from tally import Tally, say
 
 _ON_DISK = 20  # every so many seeds
 
@@ -36,10 +41,9 @@ def main() -> int:
         print(said, file=sys.stderr)
     lifetimes = sum(one for one, _, _ in outcomes)
     posts = sum(one for _, one, _ in outcomes)
-    print(f"{'harness':<26}{'cases':>8}{'lifetimes':>11}{'posts':>9}{'failures':>10}")
-    print(f"{'simulation, 20 shots each':<26}{len(outcomes):>8}{lifetimes:>11}{posts:>9}{len(failures):>10}")
-    print(f"{len(outcomes):,} stories in {time.monotonic() - began:.0f} s")
-    return 1 if failures else 0
+    seconds = time.monotonic() - began
+    print(f"{len(outcomes):,} stories of 20 shots: {lifetimes:,} lifetimes, {posts:,} posts, {len(failures)} failures")
+    return say(Tally(harness="simulation", cases=len(outcomes), other=len(failures), seconds=seconds))
 
 
 def _one(work: tuple[int, str]) -> tuple[int, int, str]:

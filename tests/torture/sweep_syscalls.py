@@ -25,7 +25,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 
-from processes import Case, Service, Verdict, judge, service  # noqa: E402  # the script finds its neighbours itself
+from processes import Case, Service, Verdict, judge, service
+from tally import Tally, say
 
 _KILLED = [
     "pwrite64",
@@ -77,8 +78,7 @@ def main() -> int:
     arguments = _arguments()
     why_not = _cannot()
     if why_not:
-        print(f"sweep of system calls: skipped, {why_not}")
-        return 0
+        return say(Tally(harness="system calls", cases=0, seconds=0, note=f"skipped: {why_not}"))
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sweep-") as name:
         home = Path(name)
@@ -93,26 +93,28 @@ def main() -> int:
     bad = [(point, said) for point, verdict, said in outcomes if not verdict.is_good]
     for point, said in bad[:10]:
         print(f"--- {point}\n{said}")
-    print(table([(point, verdict) for point, verdict, _ in outcomes]))
     took = time.monotonic() - began
     print(f"seed {arguments.seed}: {len(outcomes)} of {len(points)} points in {took:.0f} s; {len(bad)} bad")
-    return 1 if bad else 0
+    return max(say(row) for row in rows([(point, verdict) for point, verdict, _ in outcomes], took))
 
 
-def table(outcomes: Sequence[tuple[Point, Verdict]]) -> str:
-    """One line for each kind of harm."""
-    kinds = {"KILL": "SIGKILL at the Nth call", "ENOSPC": "ENOSPC at the Nth call", "EIO": "EIO at the Nth call"}
-    rows = [
-        f"{'harness':<26}{'cases':>7}{'duplicates':>12}{'lost':>6}{'partial':>9}{'tracebacks':>12}{'unfinished':>12}"
+def rows(outcomes: Sequence[tuple[Point, Verdict]], seconds: float) -> list[Tally]:
+    """One row for each kind of harm to each provider. They ran side by side: each is given its share of the time."""
+    kinds = [(provider, harm) for provider in ("bfl", "fal") for harm in ("KILL", "ENOSPC", "EIO")]
+    return [
+        Tally(
+            harness=f"{provider}: {'SIGKILL' if harm == 'KILL' else harm} at the Nth call",
+            cases=len(of),
+            duplicates=sum(one.duplicates for one in of),
+            lost=sum(one.lost for one in of),
+            partial=sum(one.partial for one in of),
+            tracebacks=sum(one.tracebacks for one in of),
+            other=sum(one.unfinished for one in of),
+            seconds=seconds * len(of) / max(1, len(outcomes)),
+        )
+        for provider, harm in kinds
+        if (of := [verdict for point, verdict in outcomes if (point.provider, point.harm) == (provider, harm)])
     ]
-    for harm, title in kinds.items():
-        of = [verdict for point, verdict in outcomes if point.harm == harm]
-        sums = [
-            sum(getattr(one, what) for one in of)
-            for what in ("duplicates", "lost", "partial", "tracebacks", "unfinished")
-        ]
-        rows.append(f"{title:<26}{len(of):>7}{sums[0]:>12}{sums[1]:>6}{sums[2]:>9}{sums[3]:>12}{sums[4]:>12}")
-    return "\n".join(rows)
 
 
 def _one(work: tuple[Point, Service, Path, float, bool]) -> tuple[Point, Verdict, str] | None:
