@@ -50,7 +50,7 @@ def read_call(entry: Entry, prompt: Any, images: Any, params: Mapping[str, Any],
         raise InvalidInput(problem for problem in problems if problem.severity == "error")
 
     pictures = [prepare(reference, shelf) for reference in references]
-    faults = [picture for picture in pictures if isinstance(picture, folder.Fault)]
+    faults = [picture for picture in pictures if isinstance(picture, folder.FileFault)]
     if faults:
         raise InvalidInput(_problem(fault, ("images",)) for fault in faults)
     return Call(
@@ -122,7 +122,7 @@ def _references(
     for number, value in enumerate(_each(images), start=1):
         steps: Steps = ("images", number - 1)
         reference = reference_of(value, shelf, name=f"image {number}")
-        if isinstance(reference, folder.Fault):
+        if isinstance(reference, folder.FileFault):
             problems.append(_problem(replace(reference, message=f"image {number}: {reference.message}"), steps))
             continue
         references.append(reference)
@@ -203,5 +203,5 @@ def _wrong(code: str, message: str, parameter: str) -> Problem:
     return error(code, message, where=None, steps=(parameter,))
 
 
-def _problem(fault: Fault | folder.Fault, steps: Steps) -> Problem:
+def _problem(fault: Fault | folder.FileFault, steps: Steps) -> Problem:
     return error(fault.code, fault.message, where=None, steps=steps, help=fault.help)

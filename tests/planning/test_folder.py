@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flux2batch.planning.files import directories, globs
-from flux2batch.planning.files.folder import Fault, JobFolder, OpenFile
+from flux2batch.planning.files.folder import FileFault, JobFolder, OpenFile
 
 
 @pytest.fixture(autouse=True, params=["openat", "by path"])
@@ -30,8 +30,8 @@ def root(tmp_path) -> Path:
     return root
 
 
-def fault(answer: OpenFile | tuple[str, ...] | Fault) -> tuple[str, str, str | None]:
-    assert isinstance(answer, Fault), answer
+def fault(answer: OpenFile | tuple[str, ...] | FileFault) -> tuple[str, str, str | None]:
+    assert isinstance(answer, FileFault), answer
     return answer.code, answer.message, answer.help
 
 
@@ -217,7 +217,7 @@ def test_a_link_swapped_in_between_two_looks_is_never_followed(root, tmp_path):
         swapper.join()
 
     contents = {answer.content for answer in answers if isinstance(answer, OpenFile)}
-    codes = {answer.code for answer in answers if isinstance(answer, Fault)}
+    codes = {answer.code for answer in answers if isinstance(answer, FileFault)}
     assert b"SECRET" not in contents
     assert codes <= {"FB702", "FB412", "FB401"}
 
@@ -327,5 +327,5 @@ def test_a_search_gives_up_after_so_many_names_and_not_after_so_many_seconds(roo
 def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
     fault = JobFolder(tmp_path).open(f"{'a' * 300}.png")
 
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, FileFault)
     assert fault.code == "FB401"

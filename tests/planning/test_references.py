@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
-from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.models.catalogue import entry
 from flux2batch.planning.references.collage import MAX_PIXELS, lay_out
 from flux2batch.planning.references.given import reference_of
@@ -267,7 +267,7 @@ def test_a_board_holds_every_picture_unenlarged_within_four_megapixels(sizes):
         slot.width <= width and slot.height <= height for slot, (width, height) in zip(board.slots, sizes, strict=True)
     )
     for index, (left, top, right, low) in enumerate(boxes):
-        assert not any(left < r and l < right and top < b and t < low for l, t, r, b in boxes[:index])  # noqa: E741
+        assert not any(left < r and l < right and top < b and t < low for l, t, r, b in boxes[:index])  # noqa: E741  # l, t, r, b as in a box
 
 
 # --- what is sent ---
@@ -348,7 +348,7 @@ def test_a_file_that_changed_since_the_plan_is_not_sent(root, shelf):
 
     for planned in (reference, board):
         fault = prepare(planned, shelf)
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, FileFault)
         assert (fault.code, fault.help) == ("FB411", "plan again")
     (root / "refs" / "face.png").unlink()
     assert prepare(reference, shelf).code == "FB401"
@@ -573,7 +573,7 @@ def test_python_may_hand_over_a_picture_in_any_form(root, shelf, monkeypatch):
 
     for form, value in forms.items():
         reference = reference_of(value, shelf, name="images")
-        assert not isinstance(reference, Fault), (form, reference)
+        assert not isinstance(reference, FileFault), (form, reference)
         assert (reference.width, reference.height) == (160, 96), form
         prepared = prepare(reference, shelf)
         assert isinstance(prepared, Picture), (form, prepared)
@@ -598,6 +598,6 @@ def test_python_may_hand_over_a_picture_in_any_form(root, shelf, monkeypatch):
 def test_python_is_told_what_is_wrong_with_a_picture(shelf, value, code, says):
     fault = reference_of(value, shelf, name="images")
 
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, FileFault)
     assert fault.code == code
     assert says in fault.message

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from flux2batch.planning.files import globs
-from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.references.decoding import examine
 from flux2batch.planning.references.picture import Picture
 from flux2batch.planning.references.preparing import prepare
@@ -95,7 +95,7 @@ def test_s11_no_path_leads_out_of_the_folder(root, shelf, path):
     assert refused(shelf, glob=path)[:2] == ("FB702", 4)
     assert refused(shelf, collage=(path,))[:2] == ("FB702", 4)
     # The walk itself refuses as well, should the judgement of the text ever be fooled.
-    assert isinstance(shelf.folder.reopen(str(root / path.replace("\0", ""))), Fault)
+    assert isinstance(shelf.folder.reopen(str(root / path.replace("\0", ""))), FileFault)
 
 
 @pytest.mark.parametrize("target", ["../secret.png", "../../secret.png", "face.png", "/etc/passwd", "."])
@@ -153,7 +153,7 @@ def test_s13_a_picture_swapped_in_behind_our_back_is_never_sent(root, tmp_path, 
         swapper.join()
 
     assert {answer for answer in answers if isinstance(answer, Picture)} <= {honest}
-    assert {answer.code for answer in answers if isinstance(answer, Fault)} <= {"FB411", "FB702", "FB401", "FB412"}
+    assert {answer.code for answer in answers if isinstance(answer, FileFault)} <= {"FB411", "FB702", "FB401", "FB412"}
 
 
 def test_s14_only_pictures_leave_the_machine(root, shelf, tmp_path):

@@ -4,7 +4,7 @@
   folder (and outside every folder that the user allowed) is refused before the disk is asked anything.
 - From there every name is looked up in the directory that was opened before it, so that no symbolic link, old or
   swapped in a moment ago, leads out.
-- What cannot be opened is answered with a `Fault`, never raised. The caller knows the place and makes it a problem.
+- What cannot be opened is answered with a `FileFault`, never raised. The caller knows the place and makes it a problem.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MAX_MATCHES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """Why a file cannot be used. It becomes a problem where its place is known."""
+class FileFault:
+    """Why a file, or what stands in the place of one, cannot be used. It becomes a problem where its place is known."""
 
     code: str
     message: str
@@ -58,7 +58,7 @@ class _Spot:
 class _Refusal(Exception):
     """Carries a fault out of the walk; it never leaves this module."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: FileFault) -> None:
         self.fault = fault
 
 
@@ -79,25 +79,25 @@ class JobFolder:
         """The folder of a job."""
         return cls(job.root, job.allowed, folder=job.folder)
 
-    def open(self, path: str, *, max_bytes: int = MAX_BYTES) -> OpenFile | Fault:
+    def open(self, path: str, *, max_bytes: int = MAX_BYTES) -> OpenFile | FileFault:
         """The file at a path of the job, read in whole."""
         try:
             return _opened(self._locate(path), max_bytes)
         except _Refusal as refusal:
             return refusal.fault
 
-    def reopen(self, absolute: str) -> OpenFile | Fault:
+    def reopen(self, absolute: str) -> OpenFile | FileFault:
         """A file that was opened before, by the absolute path that was answered then. It is looked at as if new."""
         where = Path(os.path.normpath(absolute))
         base = next((base for base in (self.root, *self.allowed) if where.is_relative_to(base)), None)
         if base is None:
-            return Fault(code="FB702", message=f"'{absolute}' is outside the job's folder {self.root}", help=None)
+            return FileFault(code="FB702", message=f"'{absolute}' is outside the job's folder {self.root}", help=None)
         try:
             return _opened(_Spot(base=base, parts=where.relative_to(base).parts, shown=absolute), MAX_BYTES)
         except _Refusal as refusal:
             return refusal.fault
 
-    def glob(self, pattern: str, max: int | None = None) -> tuple[str, ...] | Fault:
+    def glob(self, pattern: str, max: int | None = None) -> tuple[str, ...] | FileFault:
         """The files that match, in the order of their names, the first `max` of them; none is a fault.
 
         `*`, `?` and `[…]` stay within a name, `**` is any number of folders; upper and lower case differ everywhere,
@@ -158,7 +158,7 @@ class JobFolder:
             written = _slashes(os.path.relpath(where, self.folder))
             _refuse("FB702", f"'{path}' is an absolute path", f"write it from the job file: {written}")
         raise _Refusal(
-            Fault(
+            FileFault(
                 code="FB702",
                 message=f"'{path}' is outside the job's folder {self.root}",
                 help=f"move it into that folder, or allow its own: --allow-path {where.parent}",
@@ -298,7 +298,7 @@ def _read_at_most(descriptor: int, limit: int, *, expected: int) -> bytes:
 
 
 def _refuse(code: str, message: str, help: str | None) -> NoReturn:
-    raise _Refusal(Fault(code=code, message=message, help=help))
+    raise _Refusal(FileFault(code=code, message=message, help=help))
 
 
 def _refuse_link(shown: str) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flux2batch.planning.files.folder import Fault
+from flux2batch.planning.files.folder import FileFault
 from flux2batch.planning.references.decoding import Examined, examine
 from flux2batch.planning.references.formats import Flaw
 from flux2batch.planning.references.urls import shown
@@ -19,15 +19,15 @@ class Looker:
     def __init__(self, fetch: Fetch, *, may_ask: Callable[[str], bool]) -> None:
         self._fetch = fetch
         self._may_ask = may_ask
-        self._seen: dict[str, Examined | Fault | None] = {}
+        self._seen: dict[str, Examined | FileFault | None] = {}
 
-    def look(self, url: str) -> Examined | Fault | None:
+    def look(self, url: str) -> Examined | FileFault | None:
         """The picture behind the URL, or why there is none. None where it may not be asked: others say so."""
         if url not in self._seen:
             self._seen[url] = self._look(url) if self._may_ask(url) else None
         return self._seen[url]
 
-    def _look(self, url: str) -> Examined | Fault:
+    def _look(self, url: str) -> Examined | FileFault:
         content = self._fetch(url)
         if isinstance(content, str):
             return _fault(f"'{shown(url)}' gives no picture: {content}", "open it in a browser that is not logged in")
@@ -37,5 +37,5 @@ class Looker:
         return examined
 
 
-def _fault(message: str, help: str) -> Fault:
-    return Fault(code="FB409", message=message, help=help)
+def _fault(message: str, help: str) -> FileFault:
+    return FileFault(code="FB409", message=message, help=help)

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from flux2batch.planning.files.folder import Fault
+from flux2batch.planning.files.folder import FileFault
 from flux2batch.planning.references import collage, swatch
 from flux2batch.planning.references.decoding import SIDEWAYS
 from flux2batch.planning.references.formats import Flaw, Stripped, strip
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 
-def prepare(reference: Reference, shelf: ReferenceShelf) -> Picture | Fault:
+def prepare(reference: Reference, shelf: ReferenceShelf) -> Picture | FileFault:
     """The picture as it is sent, or why it is not what was planned. May be called from any thread."""
     if reference.kind == "url":
         return Picture(content=None, media_type=None, url=reference.source)
@@ -44,7 +44,7 @@ def prepare(reference: Reference, shelf: ReferenceShelf) -> Picture | Fault:
     return prepared
 
 
-def _prepare(reference: Reference, shelf: ReferenceShelf) -> Picture | Fault:
+def _prepare(reference: Reference, shelf: ReferenceShelf) -> Picture | FileFault:
     match reference.kind:
         case "color":
             return Picture(content=swatch.swatch(reference.source), media_type="image/png", url=None)
@@ -54,11 +54,11 @@ def _prepare(reference: Reference, shelf: ReferenceShelf) -> Picture | Fault:
             return _file(reference, shelf)
 
 
-def _file(reference: Reference, shelf: ReferenceShelf) -> Picture | Fault:
+def _file(reference: Reference, shelf: ReferenceShelf) -> Picture | FileFault:
     content = shelf.given.get(reference.digest)
     if content is None:
         file = shelf.folder.reopen(reference.sources[0])
-        if isinstance(file, Fault):
+        if isinstance(file, FileFault):
             return file
         content = file.content
     if file_digest(hashlib.sha256(content).hexdigest()) != reference.digest:
@@ -76,13 +76,13 @@ def _file(reference: Reference, shelf: ReferenceShelf) -> Picture | Fault:
     return Picture(content=encoded, media_type=media_type, url=None)
 
 
-def _collage(reference: Reference, shelf: ReferenceShelf) -> Picture | Fault:
+def _collage(reference: Reference, shelf: ReferenceShelf) -> Picture | FileFault:
     """The board. Its sources are stripped but still encoded until each is drawn, so that one at a time is unpacked."""
     pictures: list[Stripped] = []
     hashes: list[str] = []
     for absolute in reference.sources:
         file = shelf.folder.reopen(absolute)
-        if isinstance(file, Fault):
+        if isinstance(file, FileFault):
             return file
         hashes.append(hashlib.sha256(file.content).hexdigest())
         picture = strip(file.content)
@@ -113,9 +113,9 @@ def _upright_size(picture: Stripped) -> tuple[int, int]:
     return (picture.height, picture.width) if sideways else (picture.width, picture.height)
 
 
-def _changed(reference: Reference) -> Fault:
-    return Fault(code="FB411", message=f"'{reference.source}' changed since the plan was made", help="plan again")
+def _changed(reference: Reference) -> FileFault:
+    return FileFault(code="FB411", message=f"'{reference.source}' changed since the plan was made", help="plan again")
 
 
-def _undrawable(reference: Reference, why: str) -> Fault:
-    return Fault(code="FB406", message=f"'{reference.source}' {why}", help="copy the file again")
+def _undrawable(reference: Reference, why: str) -> FileFault:
+    return FileFault(code="FB406", message=f"'{reference.source}' {why}", help="copy the file again")

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.references import collage as boards
 from flux2batch.planning.references import recipes
 from flux2batch.planning.references.decoding import examine
@@ -29,8 +29,8 @@ class _AsWritten:
 
 _AS_WRITTEN = _AsWritten()
 
-_Made = list[Reference | Fault]
-_Answer = tuple[tuple[Reference, ...], tuple[Fault, ...], tuple[Fault, ...]]  # pictures, faults, warnings
+_Made = list[Reference | FileFault]
+_Answer = tuple[tuple[Reference, ...], tuple[FileFault, ...], tuple[FileFault, ...]]  # pictures, faults, warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class ReferenceShelf:
         self._looker = looker  # None: URLs are handed on unseen
         self.given: dict[str, bytes] = {}  # pictures that were handed over in Python, by digest
         self.recent = Recent(max_bytes=_RECENT_BYTES)
-        self._files: dict[str, Source | Fault] = {}  # by path
+        self._files: dict[str, Source | FileFault] = {}  # by path
         self._by_absolute: dict[str, Source] = {}
         self._answers: dict[tuple[object, ...], _Answer] = {}
 
@@ -91,7 +91,7 @@ class ReferenceShelf:
         absolutes = dict.fromkeys(absolute for reference in references for absolute in reference.sources)
         return tuple(_upload(self._by_absolute[absolute]) for absolute in absolutes)
 
-    def keep(self, content: bytes, *, name: str, source: str, absolute: str | None) -> Reference | Fault:
+    def keep(self, content: bytes, *, name: str, source: str, absolute: str | None) -> Reference | FileFault:
         """A picture that was handed over as bytes, with or without a file. They stay in memory as the shelf does."""
         examined = examine(content)
         if isinstance(examined, Flaw):
@@ -116,7 +116,7 @@ class ReferenceShelf:
             "collage": self._collage,
         }
         made = make[kind](source, texts)
-        faults = tuple(dict.fromkeys(one for one in made if isinstance(one, Fault)))
+        faults = tuple(dict.fromkeys(one for one in made if isinstance(one, FileFault)))
         if faults:
             return (), faults, ()
         pictures = tuple(one for one in made if isinstance(one, Reference))
@@ -125,21 +125,21 @@ class ReferenceShelf:
     def _paths(self, source: ReferenceSource, paths: Sequence[str]) -> _Made:
         return [self._path(source.name, path) for path in paths]
 
-    def _path(self, name: str, path: str) -> Reference | Fault:
+    def _path(self, name: str, path: str) -> Reference | FileFault:
         if is_url(path):
             return judge_url(path) or self._url(name, path)
         file = self._file(path)
-        return file if isinstance(file, Fault) else recipes.from_file(name, file)
+        return file if isinstance(file, FileFault) else recipes.from_file(name, file)
 
-    def _url(self, name: str, url: str) -> Reference | Fault:
+    def _url(self, name: str, url: str) -> Reference | FileFault:
         seen = self._looker.look(url) if self._looker else None
-        return seen if isinstance(seen, Fault) else recipes.from_url(name, url, seen)
+        return seen if isinstance(seen, FileFault) else recipes.from_url(name, url, seen)
 
     def _globs(self, source: ReferenceSource, patterns: Sequence[str]) -> _Made:
         made: _Made = []
         for pattern in patterns:
             found = self.folder.glob(pattern, source.max)
-            if not isinstance(found, Fault):
+            if not isinstance(found, FileFault):
                 made.extend(self._path(source.name, path) for path in found)
             elif found.code != "FB402" or not source.optional:
                 made.append(found)
@@ -151,18 +151,18 @@ class ReferenceShelf:
         if any(is_url(path) for path in paths):
             return [_remote_collage(source)]
         files = [self._file(path) for path in paths]
-        faults: _Made = [file for file in files if isinstance(file, Fault)]
+        faults: _Made = [file for file in files if isinstance(file, FileFault)]
         return faults or [recipes.from_collage(source.name, [file for file in files if isinstance(file, Source)])]
 
-    def _file(self, path: str) -> Source | Fault:
+    def _file(self, path: str) -> Source | FileFault:
         key = posixpath.normpath(path)
         if key not in self._files:
             self._files[key] = self._read(path)
         return self._files[key]
 
-    def _read(self, path: str) -> Source | Fault:
+    def _read(self, path: str) -> Source | FileFault:
         file = self.folder.open(path)
-        if isinstance(file, Fault):
+        if isinstance(file, FileFault):
             return file
         examined = examine(file.content)
         if isinstance(examined, Flaw):
@@ -171,7 +171,7 @@ class ReferenceShelf:
         self._by_absolute[source.absolute] = source
         return source
 
-    def _notices(self, pictures: Iterable[Reference]) -> tuple[Fault, ...]:
+    def _notices(self, pictures: Iterable[Reference]) -> tuple[FileFault, ...]:
         absolutes = dict.fromkeys(absolute for picture in pictures for absolute in picture.sources)
         return tuple(notice for absolute in absolutes for notice in _losses(self._by_absolute[absolute]))
 
@@ -197,13 +197,13 @@ def _colours(source: ReferenceSource, texts: Sequence[str]) -> _Made:
     return [_colour(source.name, text) for text in texts]
 
 
-def _colour(name: str, text: str) -> Reference | Fault:
+def _colour(name: str, text: str) -> Reference | FileFault:
     colour = colour_of(text)
     if colour is not None:
         return recipes.from_colour(name, colour)
     meant = colour_of(f"#{text}")
     help = f'write "{meant}", with quotes' if meant else 'write it as "#0047AB", with quotes'
-    return Fault(code="FB410", message=f"'{text}' is not a colour", help=help)
+    return FileFault(code="FB410", message=f"'{text}' is not a colour", help=help)
 
 
 def _upload(source: Source) -> Upload:
@@ -223,51 +223,51 @@ def _upload(source: Source) -> Upload:
     )
 
 
-def _losses(source: Source) -> Iterable[Fault]:
+def _losses(source: Source) -> Iterable[FileFault]:
     """What is lost on the way although the picture is taken."""
     if source.examined.is_cmyk:
         how = "" if source.examined.has_profile else ", by guess, for it has no colour profile"
-        yield Fault(
+        yield FileFault(
             code="FB407",
             message=f"'{source.path}' is a CMYK picture for print: its colours are brought to RGB{how}",
             help="export it as RGB to see its colours yourself",
         )
     if source.examined.is_deep:
-        yield Fault(code="FB407", message=f"'{source.path}' has 16 bits a colour, of which 8 are sent", help=None)
+        yield FileFault(code="FB407", message=f"'{source.path}' has 16 bits a colour, of which 8 are sent", help=None)
 
 
-def _of_file(path: str, flaw: Flaw) -> Fault:
-    return Fault(code=flaw.code, message=f"'{path}' {flaw.message}", help=flaw.help)
+def _of_file(path: str, flaw: Flaw) -> FileFault:
+    return FileFault(code=flaw.code, message=f"'{path}' {flaw.message}", help=flaw.help)
 
 
-def _nothing(source: ReferenceSource) -> Fault:
-    return Fault(
+def _nothing(source: ReferenceSource) -> FileFault:
+    return FileFault(
         code="FB413",
         message=f"reference '{source.name}' renders to nothing",
         help="fill it in, or write optional: true if a shot may go without it",
     )
 
 
-def _no_text(source: ReferenceSource, kind: str, value: object) -> Fault:
+def _no_text(source: ReferenceSource, kind: str, value: object) -> FileFault:
     found = "a mapping" if isinstance(value, Mapping) else "yes or no" if isinstance(value, bool) else "something else"
     wanted = {"path": "a path", "glob": "a pattern", "color": "a colour", "collage": "a list of paths"}[kind]
-    return Fault(
+    return FileFault(
         code="FB205",
         message=f"reference '{source.name}' renders to {found} and not to {wanted}",
         help="name the column or field that holds it",
     )
 
 
-def _crowded(source: ReferenceSource, count: int) -> Fault:
-    return Fault(
+def _crowded(source: ReferenceSource, count: int) -> FileFault:
+    return FileFault(
         code="FB403",
         message=f"collage '{source.name}' has {count} pictures, and at most {boards.MAX_PICTURES} fit on a board",
         help="make two collages of it",
     )
 
 
-def _remote_collage(source: ReferenceSource) -> Fault:
-    return Fault(
+def _remote_collage(source: ReferenceSource) -> FileFault:
+    return FileFault(
         code="FB408",
         message=f"collage '{source.name}' names a URL, and a collage is made of files",
         help="save the picture in the job's folder",

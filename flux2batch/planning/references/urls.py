@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from flux2batch.planning.files.folder import Fault
+from flux2batch.planning.files.folder import FileFault
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 # The forms that resolvers take for an address: 2130706433, 0x7f.1, 0177.0.0.1, 127.1, and every IPv6.
@@ -22,7 +22,7 @@ def is_url(text: str) -> bool:
     return _SCHEME.match(text) is not None and not text.lower().startswith("file:")
 
 
-def judge_url(url: str) -> Fault | None:
+def judge_url(url: str) -> FileFault | None:
     """Why the URL is not handed on, or None."""
     scheme = url.partition(":")[0].lower()
     if scheme == "http":
@@ -63,9 +63,9 @@ def shown(url: str) -> str:
     return text if len(text) <= 100 else text[:99] + "…"
 
 
-def _unsafe(message: str, help: str) -> Fault:
-    return Fault(code="FB703", message=message, help=help)
+def _unsafe(message: str, help: str) -> FileFault:
+    return FileFault(code="FB703", message=message, help=help)
 
 
-def _malformed(message: str, help: str | None) -> Fault:
-    return Fault(code="FB408", message=message, help=help)
+def _malformed(message: str, help: str | None) -> FileFault:
+    return FileFault(code="FB408", message=message, help=help)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.shots.names import Moment, Names, View
 from flux2batch.planning.shots.settings import filled, leaves_of
 from flux2batch.planning.shots.texts import Text
@@ -164,7 +164,7 @@ def _compiled(
 def _from_file(path: str, steps: Steps, document: Document, folder: JobFolder) -> tuple[Source | None, Problem | None]:
     opened = folder.open(path)
     where = document.place(steps)
-    if isinstance(opened, Fault):
+    if isinstance(opened, FileFault):
         return None, error(opened.code, opened.message, where=where, steps=steps, help=opened.help)
     try:
         text = opened.content.decode("utf-8-sig")

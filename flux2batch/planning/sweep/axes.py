@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from flux2batch.planning.canonical import canonical_text
-from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.sweep.chance import draw_numbers, possible_numbers
 from flux2batch.planning.sweep.numerals import number_in
 from flux2batch.planning.sweep.ranges import NotARange, NumberRange, looks_like_range, read_range
@@ -315,7 +315,7 @@ class _Reader:
 
     def _lines(self, path: str, steps: Steps) -> list[_Part] | None:
         opened = self.folder.open(path)
-        if isinstance(opened, Fault):
+        if isinstance(opened, FileFault):
             self._complain(opened.code, opened.message, steps, opened.help)
             return None
         try:
@@ -329,7 +329,7 @@ class _Reader:
 
     def _files(self, pattern: str, steps: Steps) -> list[_Part] | None:
         found = self.folder.glob(pattern)
-        if isinstance(found, Fault):
+        if isinstance(found, FileFault):
             self._complain(found.code, found.message, steps, found.help)
             return None
         return [_Listed([plain_value(path, written=None, steps=self.source.steps) for path in found])]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from flux2batch.planning.files.folder import Fault, JobFolder
+from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.tables.content import MAX_BYTES, DataFile, FileMapping, FileRow, FileRows
 from flux2batch.planning.templates.values import as_key
 from flux2batch.planning.templating import (
@@ -89,7 +89,7 @@ def _load(source: TableSource, job: Job, folder: JobFolder) -> tuple[Table | Con
     steps = (*source.steps, "picks" if source.picks else "file")
     code = _code(path)
     opened = folder.open(path, max_bytes=MAX_BYTES)
-    if isinstance(opened, Fault):
+    if isinstance(opened, FileFault):
         mine = opened.code if opened.code.startswith("FB7") else code
         message = opened.message.replace("is read", "is read of a table")
         return None, [error(mine, message, where=job.document.place(steps), steps=steps, help=opened.help)]
