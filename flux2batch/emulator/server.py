@@ -24,7 +24,7 @@ from typing import Self
 
 from flux2batch.emulator.bfl import Bfl
 from flux2batch.emulator.books import NANO, Books, Submit, Task
-from flux2batch.emulator.fal import Fal
+from flux2batch.emulator.fal.service import Fal
 from flux2batch.emulator.faults import Fault, Script, parse_fault
 from flux2batch.emulator.http import Request, Response, Server, answer_json
 from flux2batch.emulator.latency import Latency, parse_latency
