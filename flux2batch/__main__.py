@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 _BUG = 8
+_MACHINE = 7
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.flush()
     except BrokenPipeError:
         _forget_the_streams()
+    except OSError as fault:  # what was printed last did not go out
+        _forget_the_streams(sys.stdout)
+        code = _told(fault, arguments)
     return code
 
 
@@ -36,13 +41,30 @@ def _run(arguments: list[str]) -> int:
         return cli.run(arguments)
     except BrokenPipeError:
         raise
+    except OSError as fault:
+        return _told(fault, arguments)
     except KeyboardInterrupt:
         return 130
     except Exception as fault:  # what nobody foresaw: the one place that may catch everything
-        from flux2batch.crash_report import paragraph, write_crash_report
+        return _reported(fault, arguments)
 
-        sys.stderr.write(paragraph(fault, write_crash_report(fault, argv=arguments, environ=os.environ)))
-        return _BUG
+
+def _told(fault: OSError, arguments: list[str]) -> int:
+    # A full disk or a worn one can meet any file at any moment: that is no bug, and the remedy is the user's.
+    from flux2batch.pictures.troubles import unforeseen
+
+    trouble = unforeseen(fault)
+    if trouble is None:
+        return _reported(fault, arguments)
+    sys.stderr.write(f"error: {trouble}\n")
+    return _MACHINE
+
+
+def _reported(fault: Exception, arguments: list[str]) -> int:
+    from flux2batch.crash_report import paragraph, write_crash_report
+
+    sys.stderr.write(paragraph(fault, write_crash_report(fault, argv=arguments, environ=os.environ)))
+    return _BUG
 
 
 def _let_every_character_through() -> None:
@@ -53,10 +75,10 @@ def _let_every_character_through() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _forget_the_streams() -> None:
+def _forget_the_streams(*streams: TextIO) -> None:
     # Python flushes both once more when it ends, and would complain then.
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams or (sys.stdout, sys.stderr):
         try:
             os.dup2(nowhere, stream.fileno())
         except (OSError, ValueError):

@@ -30,6 +30,8 @@ with suppress(AttributeError):  # Windows has no quotas of this kind
     _REASONS[errno.EDQUOT] = ("your share of this disk is used up", f"Make room there, {_AGAIN}.")
 
 _NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# What can meet any file at any moment, and is never the fault of who opens it.
+_ANYWHERE = _NO_ROOM | {errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
 def machine_error(problem: OSError, root: Path, path: str, *, needed: int) -> MachineError:
@@ -40,6 +42,15 @@ def machine_error(problem: OSError, root: Path, path: str, *, needed: int) -> Ma
         reason += _room(root, needed)
     where = safe_line(str(root / path) if path else str(root))
     return MachineError(f"{where} cannot be written: {reason}. {remedy}")
+
+
+def unforeseen(problem: OSError) -> MachineError | None:
+    """What a machine refused where nobody was prepared for it; None where that is our own mistake."""
+    if problem.errno not in _ANYWHERE:
+        return None
+    reason, remedy = _REASONS[problem.errno]
+    where = f"{safe_line(str(problem.filename))} cannot be used: " if problem.filename else ""
+    return MachineError(f"{where}{reason}. {remedy}")
 
 
 def _room(root: Path, needed: int) -> str:

@@ -259,6 +259,20 @@ sys.exit(main(["plan", "job.yaml", "token=canary-command"]))
 """
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("arguments", ["--version", "--help", "schema", "models --json", "explain FB204"])
+def test_output_that_a_full_disk_refuses_is_no_bug(arguments: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "flux2batch", *arguments.split()],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (
+        7, "error: the disk is full. Make room there, then run the same command again.\n",
+    )  # fmt: skip
+
+
 def test_a_bug_ends_in_one_calm_paragraph_and_a_report_without_secrets(tmp_path: Path) -> None:
     environ = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state"), "BFL_API_KEY": "canary-9b1d77e0"}
 

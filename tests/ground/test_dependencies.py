@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -26,6 +27,7 @@ _EXTRAS = {
 }
 
 
+@functools.cache
 def _imported() -> set[str]:
     found = set()
     for path in (ROOT / "flux2batch").rglob("*.py"):
