@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "reporting")]
 
-from recorded_runs import AT, Shot, began, id_of  # noqa: E402
+from recorded_runs import AT, Shot, began, id_of
 
-from flux2batch.engine.journal import Journal  # noqa: E402
-from flux2batch.planning.shot import ShotId  # noqa: E402
-from flux2batch.reporting.sheet_data import ShownRun, sheet_data  # noqa: E402
-from flux2batch.reporting.sheet_page import as_json, page_of, parts  # noqa: E402
-from flux2batch.reporting.sheet_story import RunStory, plan_rows  # noqa: E402
+from flux2batch.engine.journal import Journal
+from flux2batch.planning.shot import ShotId
+from flux2batch.reporting.sheet_data import ShownRun, sheet_data
+from flux2batch.reporting.sheet_page import as_json, page_of, parts
+from flux2batch.reporting.sheet_story import RunStory, plan_rows
 
 ROUNDS = 5
 AIM_S, AIM_MB = 1.0, 4.0

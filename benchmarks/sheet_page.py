@@ -20,8 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
-from chromium import chromium  # noqa: E402
-from make_sheet import many  # noqa: E402
+from chromium import chromium
+from make_sheet import many
 
 ROUNDS = 3
 

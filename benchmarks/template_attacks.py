@@ -44,7 +44,7 @@ def _in_a_process(text: str, files: dict[str, str]) -> tuple[float, float, str]:
     return answer
 
 
-def _measure(pipe, text: str, files: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def _measure(pipe, text: str, files: dict[str, str]) -> None:
     values = scope()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()

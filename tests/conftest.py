@@ -73,7 +73,7 @@ class _Guard:
             return  # a descriptor: how it was opened has been seen
         if folder != -1:
             try:
-                path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))  # noqa: PTH115, PTH118
+                path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))  # noqa: PTH115, PTH118  # as below
             except OSError:
                 return  # no /proc, so nobody can say which folder that is
         name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  # a Path here would be an event within an event

@@ -112,7 +112,7 @@ class _Timed:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the deadline has passed")
-        self.settimeout(left)  # type: ignore[attr-defined]
+        self.settimeout(left)  # type: ignore[attr-defined]  # of the socket that it is mixed into
 
 
 class _TimedSocket(_Timed, socket.socket):
@@ -155,7 +155,7 @@ class _PatientResponse(http.client.HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # private, so the stubs leave it out
             if not 100 <= status < 200:
                 return version, status, reason
             http.client.parse_headers(self.fp)
@@ -201,7 +201,7 @@ class _Connection:
             ours.settimeout(timeout)
             return ours
 
-        self._http._new_conn = timed  # type: ignore[method-assign]
+        self._http._new_conn = timed  # type: ignore[method-assign]  # this one connection alone
         self._http.connect()
 
     def may_be_asked(self, *, public_only: bool) -> bool:

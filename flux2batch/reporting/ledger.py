@@ -77,7 +77,7 @@ def lines(entries: Iterable[Recorded]) -> Iterator[Line]:
                 told.add(entry.shot)
             case Intended() | Adopted():
                 told.discard(entry.shot)
-        lives[entry.shot] = advance(life, entry.event, at=entry.at)  # type: ignore[arg-type]
+        lives[entry.shot] = advance(life, entry.event, at=entry.at)  # type: ignore[arg-type]  # what stands beside a shot is a shot's event
     for shot, life in lives.items():
         if shot not in told:
             yield _line(shot, life)

@@ -87,7 +87,8 @@ class RunStory:
             self.seq = entry.seq
             event = entry.event
             if entry.shot is not None:
-                lives[entry.shot] = advance(lives.get(entry.shot, _NO_LIFE), event, at=entry.at)  # type: ignore[arg-type]
+                life = lives.get(entry.shot, _NO_LIFE)
+                lives[entry.shot] = advance(life, event, at=entry.at)  # type: ignore[arg-type]  # a shot's, by its entry
             elif isinstance(event, RunBegan):
                 self._begin(event)
             elif isinstance(event, RunEnded):

@@ -102,5 +102,6 @@ def _offer(shot: Shot, life: Life | None) -> Offer:
 def _kind(model: str, params: Mapping[str, object]) -> str:
     """What a picture's pace is learnt from: pictures of one model and about one size take about as long."""
     width, height = params.get("width"), params.get("height")
-    sized = isinstance(width, int) and isinstance(height, int)
-    return f"{model} {ceil(width * height / _MEGAPIXEL) if sized else '?'} MP"  # type: ignore[operator]
+    if not isinstance(width, int) or not isinstance(height, int):
+        return f"{model} ? MP"
+    return f"{model} {ceil(width * height / _MEGAPIXEL)} MP"

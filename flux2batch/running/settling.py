@@ -133,7 +133,7 @@ def _check(journal: Journal, shot: ShotId, events: Sequence[Event], at: datetime
     life = journal.life(shot)
     for event in events:
         try:
-            life = advance(life, event, at=at)  # type: ignore[arg-type]
+            life = advance(life, event, at=at)  # type: ignore[arg-type]  # what stands beside a shot is a shot's event
         except ValueError as error:
             raise MachineError(f"Shot {shot[:8]} has changed meanwhile: {error}. Look again.") from error
 

@@ -267,7 +267,7 @@ def test_the_twenty_fifth_task_has_to_wait(visit: Any) -> None:
 
 def test_money_runs_out_and_moderated_pictures_cost_nothing(visit: Any) -> None:
     visitor = visit(balance_usd=0.07)
-    credit = lambda: visitor.get(  # noqa: E731
+    credit = lambda: visitor.get(
         f"{visitor.emulator.bfl_base_url}/v1/credits", headers={"x-key": visitor.emulator.bfl_api_key}
     ).json()["credits"]
 

@@ -22,7 +22,7 @@ def keys(answer: Any) -> list[str]:
 
 def done(visitor: Any, task: dict[str, Any]) -> Any:
     """The result once it is there."""
-    look = lambda: visitor.get(task["status_url"], headers=visitor.fal_headers)  # noqa: E731
+    look = lambda: visitor.get(task["status_url"], headers=visitor.fal_headers)
     visitor.until(look, lambda answer: answer.json()["status"] == "COMPLETED")
     return visitor.get(task["response_url"], headers=visitor.fal_headers)
 
@@ -30,7 +30,7 @@ def done(visitor: Any, task: dict[str, Any]) -> Any:
 def test_a_request_goes_through_the_queue_with_fals_bodies_and_statuses(visit: Any) -> None:
     visitor = visit(latency="0.5", concurrency=1)
     first, second = visitor.fal(), visitor.fal()
-    ask = lambda task, query="": visitor.get(task.json()["status_url"] + query, headers=visitor.fal_headers)  # noqa: E731
+    ask = lambda task, query="": visitor.get(task.json()["status_url"] + query, headers=visitor.fal_headers)
 
     assert first.status_code == 200
     assert keys(first) == ["status", "request_id", *URLS, "queue_position"]
@@ -172,8 +172,8 @@ def test_unknown_requests_and_endpoints_are_not_found(visit: Any) -> None:
 def test_a_waiting_request_can_be_cancelled_and_those_behind_move_up(visit: Any) -> None:
     visitor = visit(latency="30", concurrency=1)
     first, second, third = (visitor.fal(seed=seed).json() for seed in range(3))
-    cancel = lambda task: visitor.ask("PUT", task["cancel_url"], headers=visitor.fal_headers)  # noqa: E731
-    status = lambda task: visitor.get(task["status_url"], headers=visitor.fal_headers).json()  # noqa: E731
+    cancel = lambda task: visitor.ask("PUT", task["cancel_url"], headers=visitor.fal_headers)
+    status = lambda task: visitor.get(task["status_url"], headers=visitor.fal_headers).json()
     assert status(third)["queue_position"] == 1
 
     asked, again = cancel(second), cancel(second)

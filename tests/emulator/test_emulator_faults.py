@@ -123,7 +123,7 @@ def statuses(visitor: Any, url: str, polls: int) -> list[Any]:
 
 def test_tasks_are_found_late_lost_flipped_or_at_work_for_ever(visit: Any) -> None:
     visitor = visit()
-    url = lambda prompt: visitor.bfl(prompt=prompt).json()["polling_url"]  # noqa: E731
+    url = lambda prompt: visitor.bfl(prompt=prompt).json()["polling_url"]
 
     assert statuses(visitor, url("[emulate poll-404@1-2]"), 3) == ["Task not found"] * 2 + ["Ready"]
     assert statuses(visitor, url("[emulate vanish=2]"), 3) == ["Ready"] * 2 + ["Task not found"]
@@ -219,9 +219,9 @@ def raw_get(visitor: Any, url: str, **what: Any) -> bytes:
 
 def test_a_picture_can_be_truncated_endless_slow_or_silent(visit: Any) -> None:
     visitor = visit()
-    sample = lambda fault: visitor.ready(  # noqa: E731
-        visitor.bfl(prompt=f"[emulate {fault}]").json()["polling_url"]
-    )["result"]["sample"]
+    sample = lambda fault: visitor.ready(visitor.bfl(prompt=f"[emulate {fault}]").json()["polling_url"])["result"][
+        "sample"
+    ]
 
     truncated = raw_get(visitor, sample("truncated=0.5"))
     promised = int(truncated.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
@@ -245,9 +245,7 @@ def test_a_picture_can_be_black_of_another_size_or_of_another_format(visit: Any)
 
 def test_ready_can_come_without_an_address_or_with_a_strange_one(visit: Any) -> None:
     visitor = visit()
-    result = lambda fault: visitor.ready(  # noqa: E731
-        visitor.bfl(prompt=f"[emulate {fault}]").json()["polling_url"]
-    )["result"]
+    result = lambda fault: visitor.ready(visitor.bfl(prompt=f"[emulate {fault}]").json()["polling_url"])["result"]
 
     assert "sample" not in result("no-sample")
     assert result("sample=http://169.254.169.254/x")["sample"] == "http://169.254.169.254/x"

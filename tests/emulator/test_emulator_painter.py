@@ -144,7 +144,7 @@ def test_references_appear_in_the_picture() -> None:
 
     def near(picture: Image.Image, colour: tuple[int, int, int]) -> float:
         counted = picture.getcolors(1 << 24) or []
-        close = sum(n for n, seen in counted if all(abs(a - b) < 10 for a, b in zip(seen, colour, strict=True)))  # type: ignore[arg-type]
+        close = sum(n for n, seen in counted if all(abs(a - b) < 10 for a, b in zip(seen, colour, strict=True)))
         return close / (picture.width * picture.height)
 
     both = drawn(width=512, height=512, cards=(pink, lime))
@@ -156,7 +156,7 @@ def test_references_appear_in_the_picture() -> None:
 
 
 def test_the_words_of_the_prompt_are_printed() -> None:
-    caption = lambda prompt: drawn(prompt=prompt, width=512, height=512).crop((0, 455, 512, 490))  # noqa: E731
+    caption = lambda prompt: drawn(prompt=prompt, width=512, height=512).crop((0, 455, 512, 490))
 
     assert difference(caption("a stone"), caption("a stone with a long inscription")) > 0.01
 

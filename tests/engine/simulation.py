@@ -43,7 +43,8 @@ from flux2batch.engine.executor import Ending, Executor, HungUp, Offer, Resumed
 from flux2batch.engine.journal import Journal as RealJournal
 from flux2batch.engine.lifecycle import ENDED, IN_FLIGHT, UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Throttle, Unknowns
-from flux2batch.engine.scheduler import Fetch, HangUp, LineUp, Moment, Open, Outcome, Poll, Scheduler, Send, Work
+from flux2batch.engine.scheduler import Scheduler
+from flux2batch.engine.work import Fetch, HangUp, LineUp, Moment, Open, Outcome, Poll, Send, Work
 from flux2batch.money import ZERO, Money, usd
 from flux2batch.planning.shot import Shot, ShotId
 
@@ -220,7 +221,7 @@ class Journal:
     def lives(self) -> dict[ShotId, Life]:
         lives = self._lives
         for at, shot, fact in self.facts[self._folded :]:
-            lives[shot] = advance(lives.get(shot, UNBORN), fact, at=at)  # type: ignore[arg-type]
+            lives[shot] = advance(lives.get(shot, UNBORN), fact, at=at)
         self._folded = len(self.facts)
         return dict(lives)
 
@@ -366,7 +367,7 @@ class Watcher:
         pass
 
     def standing(self, standing: object, _now: Moment) -> None:
-        committed = standing.committed  # type: ignore[attr-defined]
+        committed = standing.committed
         assert self.budget is None or committed <= self.budget, f"{committed} is over the budget {self.budget}"
 
 

@@ -13,7 +13,8 @@ from flux2batch.engine.events import Event
 from flux2batch.engine.executor import Ending, Executor, FactsUnrecorded, Offer
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.policy import Budgets, Overrun, Throttle, Unknowns
-from flux2batch.engine.scheduler import Moment, Scheduler, Work
+from flux2batch.engine.scheduler import Scheduler
+from flux2batch.engine.work import Moment, Work
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import Shot, ShotId
@@ -45,8 +46,8 @@ class Trouble:
             journal=self.journal,
             workers=self.hands,
             clock=self.world,
-            purse=self.purse,  # type: ignore[arg-type]
-            observer=self.observer,  # type: ignore[arg-type]
+            purse=self.purse,
+            observer=self.observer,
             budgets=Budgets(run_directory_usd=None, call_usd=None),
             committed=ZERO,
         )
@@ -123,7 +124,7 @@ class Leaver(Watcher):
         self.error = error
         self.seen = 0
 
-    def saw(self, shot: ShotId, event: object, life: Life, now: Moment) -> None:  # noqa: ARG002
+    def saw(self, shot: ShotId, event: object, life: Life, now: Moment) -> None:  # noqa: ARG002  # the observer's signature
         self.seen += 1
         if self.seen > 3:
             raise self.error
@@ -230,7 +231,7 @@ class StopsNow(Watcher):
         super().__init__(None)
         self.trouble = trouble
 
-    def saw(self, shot: ShotId, event: object, life: Life, now: Moment) -> None:  # noqa: ARG002
+    def saw(self, shot: ShotId, event: object, life: Life, now: Moment) -> None:  # noqa: ARG002  # the observer's signature
         if life.phase is Phase.SENDING and self.trouble.executor is not None:
             self.trouble.executor.stop = "now"
 

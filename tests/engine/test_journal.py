@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 def journal_with(path: Path, **stories: tuple[object, ...]) -> Journal:
     journal = Journal.create(path, run_directory_id="r")
     for shot, story in stories.items():
-        journal.append([(ShotId(shot * 32), event) for event in story], at=AT)  # type: ignore[misc]
+        journal.append([(ShotId(shot * 32), event) for event in story], at=AT)
     return journal
 
 
@@ -64,7 +64,7 @@ def test_of_facts_that_belong_together_all_are_kept_or_none(path: Path):
     with closing(journal_with(path)) as journal:
         broken = [(A, intended()), (B, object())]
         with pytest.raises(Exception):  # noqa: B017, PT011  # whatever stops it, nothing of it may stay
-            journal.append(broken, at=AT)  # type: ignore[arg-type]
+            journal.append(broken, at=AT)
 
         assert list(journal.entries()) == []
 

@@ -44,10 +44,10 @@ def any_event(kind: type) -> st.SearchStrategy[object]:
         if origin is not None and isinstance(origin, type) and issubclass(origin, typing.Mapping):
             return st.dictionaries(st.text(max_size=5), strategy(arguments[1]), max_size=3)
         if hasattr(hint, "__dataclass_fields__"):
-            return any_event(hint)  # type: ignore[arg-type]
+            return any_event(hint)
         if hint is float:
             return st.floats(allow_nan=False, allow_infinity=False)
-        return st.from_type(hint)  # type: ignore[arg-type]
+        return st.from_type(hint)
 
     hints = typing.get_type_hints(kind)
     return st.builds(kind, **{name: strategy(hint) for name, hint in hints.items()})
@@ -58,7 +58,7 @@ def test_an_event_is_read_as_it_was_written(kind: str):
     @settings(max_examples=30, deadline=None)
     @given(any_event(KINDS[kind]))
     def round_trip(event: object) -> None:
-        assert decode(*encode(event)) == event  # type: ignore[arg-type]
+        assert decode(*encode(event)) == event
 
     round_trip()
 

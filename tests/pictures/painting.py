@@ -72,4 +72,4 @@ def description(**changed: object) -> Description:
         "references": (("logo", "ab" * 32),),
         "cost_usd": "0.06",
     }
-    return Description(**{**told, **changed})  # type: ignore[arg-type]
+    return Description(**{**told, **changed})

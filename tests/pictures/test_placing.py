@@ -197,7 +197,7 @@ def test_s30_folders_swapped_for_links_meanwhile_lead_nowhere(tmp_path: Path) ->
                 lambda: here.rename(kept),  # noqa: B023  # called at once
                 lambda: here.symlink_to(outside),
                 lambda: here.unlink(),
-                lambda: kept.rename(here),  # noqa: B023
+                lambda: kept.rename(here),  # noqa: B023  # called at once
             )
             for step in steps:
                 with suppress(OSError):  # the folder was made anew in between

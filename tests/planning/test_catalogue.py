@@ -201,7 +201,7 @@ def test_every_flux_2_endpoint_of_bfls_document_is_in_the_catalogue() -> None:
 
 
 def _range(schema: dict[str, object]) -> tuple[object, object]:
-    numeric = next((option for option in schema.get("anyOf", []) if "minimum" in option), schema)  # type: ignore[attr-defined]
+    numeric = next((option for option in schema.get("anyOf", []) if "minimum" in option), schema)
     return numeric["minimum"], numeric["maximum"]
 
 

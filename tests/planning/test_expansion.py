@@ -301,7 +301,7 @@ def test_reordering_axes_permutes_the_shots_and_changes_no_id(
     tmp_path: Path, axes: dict[str, list[str]], random: object
 ) -> None:
     words = " ".join(f"{name}={{{{ {name} }}}}" for name in sorted(axes))
-    shuffled = dict(sorted(axes.items(), key=lambda _: random.random()))  # type: ignore[attr-defined]
+    shuffled = dict(sorted(axes.items(), key=lambda _: random.random()))
 
     plans = [
         plan_data(
@@ -378,7 +378,7 @@ def test_settings_beyond_what_is_remembered_do_not_change_the_plan(tmp_path: Pat
 
     assert len(plan) == 7001
     assert guidances[:2] + guidances[-1:] == [2.0, 2.001, 9.0]
-    assert plan.totals.cost.max == plan.totals.cost.min == 7001 * next(iter(plan)).quote.max  # type: ignore[union-attr]
+    assert plan.totals.cost.max == plan.totals.cost.min == 7001 * next(iter(plan)).quote.max
 
 
 def test_a_billion_shots_are_refused_before_anything_is_expanded(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_secret_shows_its_last_four_characters_and_no_more(caplog: pytest.LogC
     key = Key(provider="bfl", secret=secret, origin="environment")
     logging.getLogger().warning("%s %r %s", secret, key, {"key": secret})
 
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>20}", repr(key), "%s" % secret, caplog.text]  # noqa: UP031
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>20}", repr(key), "%s" % secret, caplog.text]  # noqa: UP031  # one of the ways to print it
 
     assert str(secret) == "****WXYZ"
     assert not [text for text in shown if "canary" in text]
@@ -178,7 +178,7 @@ def test_a_traceback_does_not_show_a_secret() -> None:
 def test_a_secret_cannot_be_written_down_or_copied() -> None:
     for write in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="never written down"):
-            write(Secret(CANARY))  # type: ignore[operator]
+            write(Secret(CANARY))
 
 
 def test_secrets_are_equal_by_their_text() -> None:

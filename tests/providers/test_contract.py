@@ -301,7 +301,7 @@ def test_a_status_never_heard_of_is_still_working_and_marked(bench: Open, servic
 
 def test_a_place_in_the_queue_is_told(bench: Open):
     here = bench("fal", latency="60", concurrency=1)
-    tickets = [accepted.ticket for accepted in (here.submit(), here.submit(), here.submit())]  # type: ignore[union-attr]  # nothing goes wrong here
+    tickets = [accepted.ticket for accepted in (here.submit(), here.submit(), here.submit())]
     outcome = here.provider.poll(tickets[2])
 
     assert isinstance(outcome, StillWorking)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
 
-from bad_inputs import INPUTS  # noqa: E402  # the same inputs whose figures the benchmark prints
+from bad_inputs import INPUTS
 
 HARD_STOP_S = 5
 HARD_STOP_MB = 300

@@ -79,7 +79,7 @@ UNKNOWN = (SendBegan(), Unanswered(reason="silence", status=None, excerpt=None))
 
 
 def story(shot: ShotId, *events: object) -> list[Entry]:
-    return [Entry(seq=n, at=AT, shot=shot, event=event) for n, event in enumerate(events)]  # type: ignore[arg-type]
+    return [Entry(seq=n, at=AT, shot=shot, event=event) for n, event in enumerate(events)]
 
 
 def test_a_take_is_a_line():

@@ -24,7 +24,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def at(*faults: str, service: str = "bfl", **how: object) -> Outside:
-            emulator = stack.enter_context(Emulator(latency="0.1", faults=list(faults), **how))  # type: ignore[arg-type]
+            emulator = stack.enter_context(Emulator(latency="0.1", faults=list(faults), **how))
             outside = Outside(tmp_path, emulator=emulator)
             outside.write(outside.job.replace("name: boats", f"name: boats\nmodel: {BOATS_AT[service]}"))
             return outside

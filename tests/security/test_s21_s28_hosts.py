@@ -249,7 +249,7 @@ def test_s25_nothing_that_carries_the_key_is_redirected(hosts: FakeHosts, provid
         hosts["api.bfl.ai"].answers[path] = (status, {"Location": target}, b"")
     bfl = provider("bfl")
     prepared = Prepared(model="bfl/flux-2-pro", path="/v1/flux-2-pro", body=b"{}", shot_id="0" * 32)
-    submitted = bfl.send(bfl.connect(prepared), prepared)  # type: ignore[arg-type]  # the host is there
+    submitted = bfl.send(bfl.connect(prepared), prepared)
     polled = bfl.poll(ticket("bfl", "https://api.bfl.ai/v1/get_result?id=1"))
 
     assert isinstance(submitted, Unanswered)
@@ -301,7 +301,7 @@ def test_s26_of_fals_hosts_only_the_queue_sees_the_key(hosts: FakeHosts):
 def test_s26_a_custom_base_url_opens_its_own_origin_alone(hosts: FakeHosts, provider: Make):
     bfl = provider("bfl", "https://cdn.evil.test")
     prepared = Prepared(model="bfl/flux-2-pro", path="/v1/flux-2-pro", body=b"{}", shot_id="0" * 32)
-    bfl.send(bfl.connect(prepared), prepared)  # type: ignore[arg-type]  # the host is there
+    bfl.send(bfl.connect(prepared), prepared)
     polled = bfl.poll(ticket("bfl", "https://api.bfl.ai.evil.test/v1/get_result?id=1"))
 
     assert CANARY in hosts["cdn.evil.test"].received[0]

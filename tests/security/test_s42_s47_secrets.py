@@ -79,7 +79,7 @@ def test_s42_a_service_that_repeats_the_key_is_not_quoted():
     with serving(repeating) as server:
         provider = registry.make("bfl", load_configuration(environ={}), base_url=server.url, key=Secret(CANARY))
         prepared = Prepared(model="bfl/flux-2-pro", path="/v1/flux-2-pro", body=b"{}", shot_id="0" * 32)
-        submitted = provider.send(provider.connect(prepared), prepared)  # type: ignore[arg-type]  # it is there
+        submitted = provider.send(provider.connect(prepared), prepared)
         polled = provider.poll(_ticket(server.url))
         provider.close()
 
@@ -195,7 +195,7 @@ def asking() -> Iterator[Callable[[bytes], tuple[Any, Any]]]:
             provider = registry.make("bfl", load_configuration(environ={}), base_url=server.url, key=Secret(CANARY))
             made.append(provider)
             prepared = Prepared(model="bfl/flux-2-pro", path="/v1/flux-2-pro", body=b"{}", shot_id="0" * 32)
-            submitted = provider.send(provider.connect(prepared), prepared)  # type: ignore[arg-type]  # it is there
+            submitted = provider.send(provider.connect(prepared), prepared)
             return submitted, provider.poll(_ticket(server.url))
 
     yield ask

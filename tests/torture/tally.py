@@ -1,4 +1,4 @@
-"""What a harness counted, and the line in which it says so: the table of `make torture` is drawn from these lines."""
+"""What a harness counted, in one line: the table of `make torture` is drawn from these lines."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Absent(StrictUndefined):
         hint: str | None = None,
         obj: Any = _missing,
         name: str | None = None,
-        exc: Any = UndefinedError,  # noqa: ARG002 - jinja hands it over
+        exc: Any = UndefinedError,  # noqa: ARG002  # jinja hands it over
     ) -> None:
         reason = (
             Refusal("FB301", f"unknown variable '{name}'", name=name)
@@ -65,7 +65,7 @@ class Absent(StrictUndefined):
 
     def _raise(self, reason: Refusal) -> None:
         # Jinja calls this with its own message to make the exception.
-        self._undefined_exception = lambda _: reason  # type: ignore[assignment]
+        self._undefined_exception = lambda _: reason  # type: ignore[assignment]  # jinja asks for a class, and calls it
 
 
 class JobContext(Context):
@@ -76,8 +76,8 @@ class JobContext(Context):
         environment: JobEnvironment,
         parent: dict[str, Any],
         name: str | None,
-        blocks: object = None,  # noqa: ARG002 - jinja hands both over
-        globals: MutableMapping[str, Any] | None = None,  # noqa: ARG002
+        blocks: object = None,  # noqa: ARG002  # jinja hands it over
+        globals: MutableMapping[str, Any] | None = None,  # noqa: ARG002  # jinja's signature
     ) -> None:
         self.parent = parent
         self.vars = {}
@@ -114,7 +114,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
         self.file_steps: dict[str, int] = {}
         self.macro_steps: dict[str, int] = {}
 
-    def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: ARG002
+    def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: ARG002  # jinja's signature
         """An included file. It was compiled when its tag was: nothing is opened while a template is rendered."""
         METER.spend(_ENTERING + self.file_steps[name])
         return self.files[name]
@@ -133,7 +133,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
         """`obj[argument]`"""
         return _item(obj, argument)
 
-    def call(self, context: Context, obj: Any, *args: Any, **named: Any) -> Any:  # noqa: ARG002
+    def call(self, context: Context, obj: Any, *args: Any, **named: Any) -> Any:  # noqa: ARG002  # jinja's signature
         """A macro, `ref` or `refs`: the syntax tree holds no other call."""
         named.pop("_loop_vars", None)
         named.pop("_block_vars", None)
@@ -157,7 +157,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
         METER.spend(10)
         return answer
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  # jinja's signature
         """`left operator right`"""
         if operator == "+" and not (type(left) in _NUMBERS and type(right) in _NUMBERS):
             return _added(given(left), given(right))
@@ -168,7 +168,7 @@ class JobEnvironment(ImmutableSandboxedEnvironment):
             refuse("FB305", "division by zero")
         return self.binop_table[operator](left, right)
 
-    def call_unop(self, context: Context, operator: str, arg: Any) -> Any:  # noqa: ARG002
+    def call_unop(self, context: Context, operator: str, arg: Any) -> Any:  # noqa: ARG002  # jinja's signature
         """`-arg`"""
         return self.unop_table[operator](number(arg, operator))
 
