@@ -20,7 +20,7 @@ from flux2batch.engine.executor import Observer, Progress
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase
 from flux2batch.engine.policy import Unknowns
 from flux2batch.engine.run_directory import look_into
-from flux2batch.engine.scheduler import Moment
+from flux2batch.engine.work import Moment
 from flux2batch.errors import Refused
 from flux2batch.money import Money, show
 from flux2batch.planning.plan import Plan

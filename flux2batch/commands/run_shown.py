@@ -13,7 +13,7 @@ from flux2batch.commands.console import Console, Part, colour_wanted, counted, i
 from flux2batch.engine.events import Saved, ShotEvent
 from flux2batch.engine.executor import Progress
 from flux2batch.engine.lifecycle import Life, Phase
-from flux2batch.engine.scheduler import Moment
+from flux2batch.engine.work import Moment
 from flux2batch.money import Money, show
 from flux2batch.planning.plan import Plan
 from flux2batch.planning.shot import ShotId

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from flux2batch.engine.scheduler import Moment
+from flux2batch.engine.work import Moment
 
 # A machine that slept comes back to links that have expired meanwhile: where there is a clock that goes on while it
 # sleeps, durations are measured by that one.

@@ -20,7 +20,7 @@ from flux2batch.engine.events import (
     Unanswered,
 )
 from flux2batch.engine.executor import HungUp, Interrupted
-from flux2batch.engine.scheduler import Fetch, HangUp, LineUp, Open, Outcome, Poll, Send, Work
+from flux2batch.engine.work import Fetch, HangUp, LineUp, Open, Outcome, Poll, Send, Work
 from flux2batch.errors import MachineError
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.providers.contract import Line, Prepared

@@ -16,7 +16,8 @@ from typing import Literal, Protocol
 from flux2batch.engine.events import Accepted, AccountRefused, Event, Intended, ShotEvent
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Overrun, fits
-from flux2batch.engine.scheduler import Moment, Open, Outcome, Scheduler, Told, Work
+from flux2batch.engine.scheduler import Scheduler
+from flux2batch.engine.work import Moment, Open, Outcome, Told, Work
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import Shot, ShotId

@@ -19,7 +19,7 @@ from flux2batch.engine.events import (
     Ticket,
 )
 from flux2batch.engine.lifecycle import Life
-from flux2batch.engine.scheduler import Fetch
+from flux2batch.engine.work import Fetch
 from flux2batch.errors import MachineError
 from flux2batch.pictures.checking import Checked, Flaw, check
 from flux2batch.pictures.paths import with_extension

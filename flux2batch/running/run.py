@@ -27,7 +27,8 @@ from flux2batch.engine.policy import Budgets, Throttle, Unknowns
 from flux2batch.engine.purse import DailyPurse, FreePurse
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive
-from flux2batch.engine.scheduler import Moment, Scheduler
+from flux2batch.engine.scheduler import Scheduler
+from flux2batch.engine.work import Moment
 from flux2batch.money import Money
 from flux2batch.pictures.describing import embed
 from flux2batch.pictures.description import describe, sidecar

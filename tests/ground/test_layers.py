@@ -49,7 +49,8 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer(
         rooms=(
-            "engine.lifecycle", "engine.policy", "engine.pacing", "engine.scheduler",
+            "engine.lifecycle", "engine.policy", "engine.pacing", "engine.work", "engine.in_hand",
+            "engine.consequences", "engine.scheduler",
             "reporting.ledger", "reporting.sheet",
         ),
         foreign=("tenacity", "jinja2", "markupsafe"),
