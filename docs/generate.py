@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import readme_models
+from job_file_page import job_file_page
 
 from flux2batch import cli
 from flux2batch.engine import lifecycle
@@ -86,6 +88,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors": errors_page,
     "commands": commands_page,
     "lifecycle": lifecycle_page,
+    "job-file": lambda: job_file_page(_MADE),
 }
 
 
@@ -94,3 +97,5 @@ if __name__ == "__main__":
         path = HERE / f"{page}.md"
         path.write_text(make(), encoding="utf-8")
         print(f"docs: wrote {path.relative_to(HERE.parent)}")
+    readme_models.README.write_text(readme_models.readme(), encoding="utf-8")
+    print("docs: wrote the models of README.md")

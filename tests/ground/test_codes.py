@@ -50,7 +50,7 @@ def test_every_code_in_the_source_has_an_entry() -> None:
     assert {(name, file) for name, file in used if name not in codes.ALL} == set()
 
 
-@pytest.mark.parametrize("page", ["errors", "commands", "lifecycle"])
+@pytest.mark.parametrize("page", ["errors", "commands", "lifecycle", "job-file"])
 def test_a_page_made_from_the_code_is_up_to_date(page: str) -> None:
     sys.path.insert(0, str(ROOT / "docs"))
     try:
