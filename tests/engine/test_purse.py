@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from flux2batch.engine.purse import DailyPurse, spent_today
+import pytest
+
+from flux2batch.engine.purse import DailyPurse, FreePurse, spent_today
+from flux2batch.errors import MachineError
 from flux2batch.money import usd
 from flux2batch.planning.shot import ShotId
 
@@ -80,3 +83,109 @@ def test_another_day_has_its_own_limit(tmp_path: Path):
         assert one.reserve(ShotId("a"), usd("0.05")) is None
     with closing(purse(tmp_path / "spend.db", limit="0.05", now=NOW + timedelta(days=1))) as next_day:
         assert next_day.reserve(ShotId("b"), usd("0.05")) is None
+
+
+def test_a_limit_is_used_to_the_last_cent(tmp_path: Path):
+    with closing(purse(tmp_path / "spend.db", limit="0.10")) as one:
+        assert one.reserve(ShotId("a"), usd("0.04")) is None
+        assert one.reserve(ShotId("b"), usd("0.06")) is None
+        over = one.reserve(ShotId("c"), usd("0.000001"))
+
+    assert over is not None
+    assert (over.limit_usd, over.committed_usd, over.needed_usd) == (usd("0.10"), usd("0.10"), usd("0.000001"))
+
+
+def test_a_refusal_leases_nothing_and_the_purse_goes_on(tmp_path: Path):
+    file = tmp_path / "spend.db"
+    with closing(purse(file, limit="0.10")) as one:
+        assert one.reserve(ShotId("a"), usd("0.20")) is not None
+        assert spent_today(file, now=NOW) == usd("0")
+
+        assert one.reserve(ShotId("a"), usd("0.10")) is None
+
+
+def test_a_second_take_of_a_shot_is_leased_beside_the_first_also_by_the_next_process(tmp_path: Path):
+    file = tmp_path / "spend.db"
+    with closing(purse(file)) as one:
+        one.reserve(ShotId("a"), usd("0.05"))
+        one.reserve(ShotId("a"), usd("0.05"))
+        assert spent_today(file, now=NOW) == usd("0.10")
+
+    with closing(purse(file)) as after_a_death:
+        after_a_death.reserve(ShotId("a"), usd("0.05"))
+    assert spent_today(file, now=NOW) == usd("0.15")
+
+
+def test_what_a_shot_really_cost_is_kept_to_the_millionth(tmp_path: Path):
+    file = tmp_path / "spend.db"
+    with closing(purse(file)) as one:
+        one.reserve(ShotId("a"), usd("0.05"))
+        one.settle(ShotId("a"), usd("0.012345"))
+        one.settle(ShotId("a"), usd("0.012345"))
+        one.settle(ShotId("b"), usd("0.5"))  # which this process never leased
+
+    assert spent_today(file, now=NOW) == usd("0.012345")
+
+
+def test_runs_of_one_day_share_its_limit_and_each_settles_its_own(tmp_path: Path):
+    file = tmp_path / "spend.db"
+    with closing(purse(file, "r", limit="0.10")) as mine, closing(purse(file, "other", limit="0.10")) as theirs:
+        assert mine.reserve(ShotId("a"), usd("0.06")) is None
+        over = theirs.reserve(ShotId("a"), usd("0.05"))
+        assert over is not None
+        assert over.committed_usd == usd("0.06")
+
+        theirs.settle(ShotId("a"), usd("0"))
+        assert theirs.reserve(ShotId("a"), usd("0.05")) is not None
+        mine.settle(ShotId("a"), usd("0.05"))
+        assert theirs.reserve(ShotId("a"), usd("0.05")) is None
+
+
+def test_the_day_is_the_one_in_utc(tmp_path: Path):
+    late = datetime(2026, 11, 1, 23, 30, tzinfo=timezone(timedelta(hours=-2)))  # the 2nd in UTC
+    file = tmp_path / "spend.db"
+    with closing(purse(file, limit="0.05", now=late)) as one:
+        one.reserve(ShotId("a"), usd("0.05"))
+
+    assert spent_today(file, now=late) == usd("0.05")
+    assert spent_today(file, now=NOW) == usd("0")
+    assert spent_today(file, now=NOW + timedelta(days=1)) == usd("0.05")
+
+
+def test_where_nothing_was_ever_spent_today_is_nothing(tmp_path: Path):
+    assert spent_today(tmp_path / "spend.db", now=NOW) == usd("0")
+    with closing(purse(tmp_path / "deeper" / "still" / "spend.db")) as one:
+        assert one.reserve(ShotId("a"), usd("1.00")) is None
+
+
+def test_a_lease_waits_for_the_disk_like_the_journal(tmp_path: Path):
+    with closing(purse(tmp_path / "spend.db")) as one:
+        asked = [one._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")]
+
+    assert asked == [2, "wal"]  # 2 is FULL
+
+
+@pytest.mark.parametrize("what", ["opened", "reserved in", "settled in"])
+def test_a_purse_that_cannot_be_kept_says_so_and_lets_nothing_through(tmp_path: Path, what: str):
+    file = tmp_path / "spend.db"
+    if what == "opened":
+        file.write_text("this is no database, whatever its name says")
+        with pytest.raises(MachineError, match="cannot be opened"):
+            purse(file)
+        return
+    with closing(purse(file)) as one:
+        one.reserve(ShotId("a"), usd("0.05"))
+        one._database.execute("DROP TABLE leases")
+        with pytest.raises(MachineError, match="cannot be kept"):
+            if what == "reserved in":
+                one.reserve(ShotId("b"), usd("0.05"))
+            else:
+                one.settle(ShotId("a"), usd("0.01"))
+
+
+def test_a_purse_without_a_limit_lets_everything_through():
+    free = FreePurse()
+    free.settle(ShotId("a"), usd("5"))
+    free.close()
+
+    assert free.reserve(ShotId("a"), usd("1000000")) is None
