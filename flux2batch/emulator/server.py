@@ -26,7 +26,8 @@ from flux2batch.emulator.bfl import Bfl
 from flux2batch.emulator.books import NANO, Books, Submit, Task
 from flux2batch.emulator.fal.service import Fal
 from flux2batch.emulator.faults import Fault, Script, parse_fault
-from flux2batch.emulator.http import Request, Response, Server, answer_json
+from flux2batch.emulator.http import Request, Response, answer_json
+from flux2batch.emulator.http_server import Server
 from flux2batch.emulator.latency import Latency, parse_latency
 from flux2batch.emulator.studio import Rules, Studio
 from flux2batch.errors import MachineError

@@ -1,0 +1,96 @@
+"""What is printed on a picture: the words it was asked for, its parameters, and that it is not real."""
+
+from __future__ import annotations
+
+import textwrap
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from flux2batch.emulator.painting.palette import (
+    INK,
+    INKS,
+    SWATCH,
+    SWATCHES,
+)
+
+
+def panel_height(width: int, height: int) -> int:
+    """How much of the picture its words take; nothing of a very small one."""
+    return 0 if min(width, height) < 96 else max(28, round(height * 0.115))
+
+
+def print_caption(canvas: Image.Image, prompt: str, parameters: str, *, panel: int, swatches: int) -> None:
+    """The prompt, the parameters and the named colours, below the scene."""
+    if not panel:
+        return
+    top, margin = canvas.height - panel, max(4, canvas.width // 64)
+    size = max(8, min(round(panel * 0.24), round(canvas.width / 34)))
+    room = canvas.width - 2 * margin - (swatches * size * 2)
+    lines = _wrapped(prompt, room, size)
+    text = "\n".join([*lines, *[""] * (2 - len(lines))])
+    canvas.paste(words(text, size=size, width=room, height=panel - size - margin), (margin, top + margin // 2))
+    canvas.paste(
+        words(
+            parameters,
+            size=max(8, round(size * 0.86)),
+            width=canvas.width - 2 * margin,
+            height=size + margin // 2,
+            faint=True,
+        ),
+        (margin, canvas.height - size - margin),
+    )
+    pen = ImageDraw.Draw(canvas)
+    for number in range(min(swatches, SWATCHES)):
+        right = canvas.width - margin - number * size * 2
+        pen.rectangle(
+            (right - round(size * 1.6), top + margin, right, top + margin + round(size * 1.6)), fill=SWATCH + number
+        )
+
+
+def _wrapped(prompt: str, room: int, size: int) -> list[str]:
+    each = max(8, int(room / (size * 0.5)))
+    lines = textwrap.wrap(" ".join(prompt.split()), each, max_lines=2, placeholder=" …", break_on_hyphens=False)
+    return lines or [""]
+
+
+@lru_cache(maxsize=128)  # a sweep prints the same prompt again and again
+def words(text: str, *, size: int, width: int, height: int, faint: bool = False) -> Image.Image:
+    """Printed words as palette indices, from paper to ink."""
+    mask = Image.new("L", (max(1, width), max(1, height)))
+    printable = "".join(sign if sign.isprintable() or sign == "\n" else "·" for sign in text)
+    ImageDraw.Draw(mask).multiline_text((0, 0), printable, fill=255, font=_font(size), spacing=max(1, size // 6))
+    return mask.point(_faint_ramp() if faint else _ink_ramp())
+
+
+@lru_cache(maxsize=1)
+def _ink_ramp() -> list[int]:
+    return [INK + value * (INKS - 1) // 255 for value in range(256)]
+
+
+@lru_cache(maxsize=1)
+def _faint_ramp() -> list[int]:
+    return [INK + value * (INKS - 5) // 255 for value in range(256)]
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def mark(canvas: Image.Image) -> None:
+    """Say in a corner that nobody should take it for the real thing."""
+    size = max(8, min(canvas.size) // 48)
+    if min(canvas.size) < 96:
+        return
+    label = _label(size)
+    canvas.paste(label, (canvas.width - label.width, 0))
+
+
+@lru_cache(maxsize=64)
+def _label(size: int) -> Image.Image:
+    font = _font(size)
+    width = round(font.getlength("EMULATED")) + size
+    mask = Image.new("L", (width, round(size * 1.7)))
+    ImageDraw.Draw(mask).text((size / 2, size * 0.2), "EMULATED", fill=255, font=font)
+    return mask.point(_ink_ramp())
