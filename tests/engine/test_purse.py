@@ -176,11 +176,9 @@ def test_a_purse_that_cannot_be_kept_says_so_and_lets_nothing_through(tmp_path: 
     with closing(purse(file)) as one:
         one.reserve(ShotId("a"), usd("0.05"))
         one._database.execute("DROP TABLE leases")
+        keep = one.reserve if what == "reserved in" else one.settle
         with pytest.raises(MachineError, match="cannot be kept"):
-            if what == "reserved in":
-                one.reserve(ShotId("b"), usd("0.05"))
-            else:
-                one.settle(ShotId("a"), usd("0.01"))
+            keep(ShotId("a"), usd("0.01"))
 
 
 def test_a_purse_without_a_limit_lets_everything_through():
