@@ -29,6 +29,7 @@ from flux2batch.engine.events import (
     Failed,
     Fetched,
     Frame,
+    HandedBack,
     LinkExpired,
     Moderated,
     NotSent,
@@ -55,7 +56,7 @@ from flux2batch.errors import (
     RequestRejected,
     UsageError,
 )
-from flux2batch.money import Money, show
+from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.configuration import Configuration, load_configuration, model_fault
 from flux2batch.planning.configuration_file import is_loopback, read_value
 from flux2batch.planning.keys import KEY_NAMES, Key, find_keys, key_fault
@@ -230,6 +231,8 @@ class Client:
                 return polled
             case Moderated(stage=stage, reasons=reasons, charge=settled):
                 raise _moderated(ticket, stage, reasons, _usd(settled or charge))
+            case HandedBack(reason=reason):
+                raise GenerationFailed(f"{name} gave the picture back undrawn: {reason}", cost=ZERO, ticket=ticket)
             case Failed(reason=reason, charge=settled):
                 raise GenerationFailed(
                     f"{name} could not draw the picture: {reason}", cost=_usd(settled or charge), ticket=ticket

@@ -11,6 +11,7 @@ from flux2batch.engine.events import (
     Accepted,
     AccountRefused,
     DownloadFailed,
+    HandedBack,
     LinkExpired,
     NotSent,
     PollFailed,
@@ -35,10 +36,10 @@ from flux2batch.engine.policy import (
     POLL_FAILED,
     THROTTLED,
     UNSENT,
-    Unknowns,
     jittered,
     judge_vanished,
     may_resubmit,
+    resubmitted_by,
 )
 from flux2batch.engine.work import LineUp, Moment, Outcome
 from flux2batch.planning.shot import ShotId
@@ -49,13 +50,12 @@ _SHARE = 0.35
 class Consequences:
     """The rules of one run, and what it has learnt of how long pictures take."""
 
-    def __init__(self, in_hand: InHand, *, timeout_s: float, unknowns: Unknowns, chance: Callable[[], float]) -> None:
+    def __init__(self, in_hand: InHand, *, timeout_s: float, chance: Callable[[], float]) -> None:
         self._in_hand = in_hand
         self._timeout_s = timeout_s
-        self._unknowns = unknowns
         self._chance = chance
         self._paces: dict[str, Pace] = {}
-        self.again: dict[ShotId, Life] = {}  # whose doubtful take was given up, as the user allowed
+        self.again: dict[ShotId, Life] = {}  # whose take was given up or handed back: they want a new one
         self.stopping = False
         self.problem: str | None = None  # why no new take begins any more, where it is not the user's wish
 
@@ -86,6 +86,8 @@ class Consequences:
                 return self._poll_failed(active, outcome, now)
             case Vanished():
                 return self._vanished(active, outcome, now)
+            case HandedBack():
+                return self._handed_back(active, outcome, now)
             case Rendered():
                 return self._rendered(active, outcome, now)
             case Saved():
@@ -105,7 +107,6 @@ class Consequences:
     # Of a submit.
 
     def _line_is_up(self, active: Active, now: Moment) -> list[ShotEvent]:
-        active.service.unsent = 0
         self._in_hand.lines.append(active.shot)
         if self.stopping or not active.service.breaker.allows(now.s):
             return []  # the scheduler hangs up: not a byte was sent
@@ -116,9 +117,8 @@ class Consequences:
     def _not_sent(self, active: Active, outcome: NotSent, now: Moment) -> list[ShotEvent]:
         service = active.service
         _advance(active, outcome, now)
-        service.unsent += 1
         attempt = active.life.counters.not_sent
-        wait_s = jittered(UNSENT.wait_s(service.unsent if outcome.offline else attempt), self._chance())
+        wait_s = jittered(UNSENT.wait_s(attempt), self._chance())
         if outcome.offline:
             # The others would only learn the same.
             service.quiet_until = max(service.quiet_until, now.s + wait_s)
@@ -168,8 +168,9 @@ class Consequences:
             active.service.breaker = active.service.breaker.unanswered(now.s)
         _advance(active, outcome, now)
         facts: list[ShotEvent] = [outcome]
-        if may_resubmit(active.life, self._unknowns) and not self.stopping:
-            again = Resubmitted(by="--on-unknown resubmit", number=active.life.resubmissions + 1)
+        rule = active.service.unknowns
+        if may_resubmit(active.life, rule) and not self.stopping:
+            again = Resubmitted(by=resubmitted_by(rule), number=active.life.resubmissions + 1)
             _advance(active, again, now)
             facts.append(again)
             self.again[active.shot] = active.life
@@ -180,6 +181,7 @@ class Consequences:
 
     def _still_working(self, active: Active, outcome: StillWorking, now: Moment) -> list[ShotEvent]:
         _advance(active, outcome, now)
+        active.progress = outcome.progress
         if self._out_of_time(active, now):
             return self._stalled(active, f"still {outcome.status} when its time was over", now)
         due = self._next_look(active, now)
@@ -202,6 +204,13 @@ class Consequences:
         if isinstance(judged, StillWorking):
             return self._still_working(active, judged, now)
         return self._ended(active, judged, now)
+
+    def _handed_back(self, active: Active, outcome: HandedBack, now: Moment) -> list[ShotEvent]:
+        _advance(active, outcome, now)
+        if not self.stopping:
+            self.again[active.shot] = active.life
+        self._in_hand.let_go(active)
+        return [outcome]
 
     def _rendered(self, active: Active, outcome: Rendered, now: Moment) -> list[ShotEvent]:
         if active.accepted_here and not active.life.counters.expired:

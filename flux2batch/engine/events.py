@@ -166,7 +166,14 @@ class PollFailed:
     offline: bool
 
 
-Polled = StillWorking | Rendered | Moderated | Failed | Vanished | PollFailed | AccountRefused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedBack:
+    """Whoever had taken it gives it back undrawn, and it costs nothing: it may be handed over again."""
+
+    reason: str
+
+
+Polled = StillWorking | Rendered | Moderated | Failed | Vanished | HandedBack | PollFailed | AccountRefused
 
 
 # What a download can mean.
@@ -325,6 +332,7 @@ ShotEvent = (
     | Moderated
     | Failed
     | Vanished
+    | HandedBack
     | PollFailed
     | Saved
     | LinkExpired

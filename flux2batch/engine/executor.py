@@ -118,6 +118,7 @@ class Progress:
     in_hand: int
     committed: Money
     stopping: bool
+    furthest: float | None  # how far the next picture is, from 0 to 1, where a service tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +339,13 @@ class Executor:
             for shot, event, life in news:
                 self._observer.saw(shot, event, life, now)
             self._observer.standing(
-                Progress(in_hand=self._scheduler.in_hand, committed=self._committed, stopping=self.stop != "no"), now
+                Progress(
+                    in_hand=self._scheduler.in_hand,
+                    committed=self._committed,
+                    stopping=self.stop != "no",
+                    furthest=self._scheduler.furthest,
+                ),
+                now,
             )
         except BrokenPipeError:
             self._observer = _Nobody()  # whoever read our output has left: the run goes on

@@ -7,12 +7,13 @@ A shot that waits is an entry in a heap and holds no thread. Lines that are up a
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.pacing import Allowance
-from flux2batch.engine.policy import CLOSED, Breaker, Throttle
+from flux2batch.engine.policy import CLOSED, Breaker, Throttle, Unknowns
 from flux2batch.engine.work import Fetch, Moment, Open, Poll, Work
 from flux2batch.planning.shot import ShotId
 
@@ -29,10 +30,11 @@ class Service:
 
     throttle: Throttle
     allowance: Allowance
+    unknowns: Unknowns
+    at_once: Callable[[], int] | None  # for how many takes it has room, where it can say so itself
     breaker: Breaker = CLOSED
     taking: int = 0  # takes that count against the throttle: from the opening of a line to the last poll
     quiet_until: float = 0.0  # no new take before: a 429 asked for it, or the network is away
-    unsent: int = 0  # in a row
     offline: bool = False
     due_polls: list[_Entry] = field(default_factory=list)  # the longest due first
 
@@ -43,6 +45,7 @@ class Service:
             and not self.offline
             and now.s >= self.quiet_until
             and self.taking < self.throttle.limit
+            and (self.at_once is None or self.taking < self.at_once())
         )
 
     @property
@@ -65,6 +68,7 @@ class Active:
     dies_s: float = 0.0  # when its link does
     ready_s: float = 0.0
     busy: bool = False
+    progress: float | None = None  # from 0 to 1, as the service said last
     counted: bool = False  # against the throttle
     turn: int = 0  # a heap entry of an earlier turn is stale
 

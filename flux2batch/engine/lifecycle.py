@@ -25,6 +25,7 @@ from flux2batch.engine.events import (
     DownloadFailed,
     Failed,
     Frame,
+    HandedBack,
     Intended,
     LinkExpired,
     Missed,
@@ -93,6 +94,7 @@ TABLE: Mapping[Phase, Mapping[type[ShotEvent], Phase]] = {
         Moderated: P.MODERATED,
         Failed: P.FAILED,
         Vanished: P.LOST,
+        HandedBack: P.PLANNED,
         Stalled: P.ACCEPTED,
     },
     P.READY: {Saved: P.READY, LinkExpired: P.ACCEPTED, DownloadFailed: P.READY, Stalled: P.READY},
@@ -114,6 +116,7 @@ COUNTED: frozenset[tuple[Phase, type[ShotEvent]]] = frozenset(
         (P.ACCEPTED, StillWorking),
         (P.ACCEPTED, PollFailed),
         (P.ACCEPTED, AccountRefused),
+        (P.ACCEPTED, HandedBack),
         (P.ACCEPTED, Stalled),
         (P.READY, Saved),
         (P.READY, LinkExpired),
@@ -316,6 +319,8 @@ def _told(life: Life, event: ShotEvent, at: datetime) -> Life:
             return replace(life, reason=reason, charge=charge or life.charge, stalled=False)
         case Vanished(reason=reason):
             return replace(life, reason=reason, stalled=False)
+        case HandedBack(reason=reason):
+            return _settled(replace(life, reason=reason, charge=_nothing(), stalled=False))
         case Saved():
             kept = tuple(saved for saved in life.saved if saved.frame != event.frame)
             saved = tuple(sorted((*kept, event), key=lambda one: one.frame))

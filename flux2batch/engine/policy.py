@@ -177,10 +177,19 @@ CLOSED = Breaker(refused=None, failures=0, open_until_s=0.0)
 class Unknowns:
     """What to do with a take that nobody answered."""
 
-    rule: Literal["hold", "ask", "resubmit"]
+    rule: Literal["hold", "ask", "resubmit", "free"]
     most: int  # resubmissions of one shot
 
 
+FREE_TAKES = Unknowns(rule="free", most=0)
+"""Of takes that cost nothing: one that nobody answered is simply made again, whatever was asked for of the others."""
+
+
 def may_resubmit(life: Life, rule: Unknowns) -> bool:
-    """Whether an unknown take is given up for another by itself. Only where the user said so."""
-    return rule.rule == "resubmit" and life.resubmissions < rule.most
+    """Whether an unknown take is given up for another by itself. Only where the user said so, or nothing is lost."""
+    return rule.rule == "free" or (rule.rule == "resubmit" and life.resubmissions < rule.most)
+
+
+def resubmitted_by(rule: Unknowns) -> str:
+    """By whose word, as the journal has it."""
+    return "nobody: it costs nothing" if rule.rule == "free" else "--on-unknown resubmit"

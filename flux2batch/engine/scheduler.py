@@ -31,16 +31,22 @@ class Scheduler:
         throttles: Mapping[str, Throttle],
         polls_per_s: Mapping[str, float],
         timeout_s: float,
-        unknowns: Unknowns,
+        unknowns: Mapping[str, Unknowns],
+        at_once: Mapping[str, Callable[[], int]],
         chance: Callable[[], float],
         now: Moment,
     ) -> None:
         self._services = {
-            name: Service(throttle=throttle, allowance=Allowance(rate=polls_per_s[name], tokens=1.0, at=now.s))
+            name: Service(
+                throttle=throttle,
+                allowance=Allowance(rate=polls_per_s[name], tokens=1.0, at=now.s),
+                unknowns=unknowns[name],
+                at_once=at_once.get(name),
+            )
             for name, throttle in throttles.items()
         }
         self._in_hand = InHand()
-        self._rules = Consequences(self._in_hand, timeout_s=timeout_s, unknowns=unknowns, chance=chance)
+        self._rules = Consequences(self._in_hand, timeout_s=timeout_s, chance=chance)
         self._aborting = False
 
     # Taking up shots.
@@ -85,7 +91,7 @@ class Scheduler:
         return not (self._rules.stopping or self._services[service].is_closed)
 
     def resubmits(self) -> dict[ShotId, Life]:
-        """Shots whose unknown take was given up, as the user allowed: they want a new take, with room in the budget."""
+        """Shots whose take was given up, or handed back: they want a new one, with room in the budget."""
         again, self._rules.again = self._rules.again, {}
         return again
 
@@ -146,6 +152,12 @@ class Scheduler:
     def in_hand(self) -> int:
         """How many shots this run has in its hands."""
         return len(self._in_hand.shots)
+
+    @property
+    def furthest(self) -> float | None:
+        """How far the picture is that will be ready next, from 0 to 1; None where no service tells."""
+        told = (active.progress for active in self._in_hand.shots.values() if active.life.phase is Phase.ACCEPTED)
+        return max((progress for progress in told if progress is not None), default=None)
 
     def life(self, shot: ShotId) -> Life | None:
         """What is known of a shot in hand."""

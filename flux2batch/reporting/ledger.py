@@ -6,12 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from flux2batch.engine.events import Adopted, Event, Intended, Resubmitted, Retried, Withdrawn
+from flux2batch.engine.events import Adopted, Event, HandedBack, Intended, Resubmitted, Retried, Withdrawn
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import ShotId
@@ -72,6 +72,9 @@ def lines(entries: Iterable[Recorded]) -> Iterator[Line]:
         match entry.event:
             case Retried() | Resubmitted():
                 yield _line(entry.shot, life)
+                told.add(entry.shot)
+            case HandedBack(reason=reason):
+                yield replace(_line(entry.shot, life), status="handed-back", ended=_stamp(entry.at), reason=reason)
                 told.add(entry.shot)
             case Withdrawn():
                 told.add(entry.shot)

@@ -23,13 +23,13 @@ from flux2batch.engine.events import BalanceSeen, Event, Retried, RunBegan, RunE
 from flux2batch.engine.executor import Ending, Executor, Observer, Progress, Stop
 from flux2batch.engine.journal import Journal
 from flux2batch.engine.lifecycle import Life, Phase
-from flux2batch.engine.policy import Budgets, Throttle, Unknowns
+from flux2batch.engine.policy import FREE_TAKES, Budgets, Throttle, Unknowns
 from flux2batch.engine.purse import DailyPurse, FreePurse
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive
 from flux2batch.engine.scheduler import Scheduler
 from flux2batch.engine.work import Moment
-from flux2batch.money import Money
+from flux2batch.money import ZERO, Money
 from flux2batch.pictures.describing import embed
 from flux2batch.pictures.description import describe, sidecar
 from flux2batch.pictures.placing import Gallery
@@ -280,7 +280,10 @@ class Run:
             throttles={service: _throttle(self._plan, service) for service in services},
             polls_per_s={service: _POLLS_PER_S.get(service, 20.0) for service in services},
             timeout_s=float(self._plan.job.run.timeout_s),
-            unknowns=self._wishes.unknowns,
+            unknowns={
+                service: FREE_TAKES if _is_free(self._plan, service) else self._wishes.unknowns for service in services
+            },
+            at_once={},
             chance=Random().random,
             now=self._clock.now(),
         )
@@ -395,6 +398,12 @@ def _throttle(plan: Plan, service: str) -> Throttle:
     return Throttle(
         limit=min(start for start, _ in bounds), most=min(most for _, most in bounds), successes=0, halved_at=None
     )
+
+
+def _is_free(plan: Plan, service: str) -> bool:
+    """Whether no picture that the plan asks of this service costs anything."""
+    quotes = [batch.quote for batch in plan.totals.batches if service_of(batch.model) == service]
+    return all(quote is not None and quote.max == ZERO for quote in quotes)
 
 
 def _axes(plan: Plan) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -447,7 +447,8 @@ def live_once(
         throttles={name: Throttle(limit=concurrency, most=concurrency, successes=0, halved_at=None)},
         polls_per_s={name: polls_per_s},
         timeout_s=timeout_s,
-        unknowns=unknowns,
+        unknowns={name: unknowns},
+        at_once={},
         chance=world.service.chance.random,
         now=world.now(),
     )

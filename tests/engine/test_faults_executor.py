@@ -37,7 +37,8 @@ class Trouble:
             throttles={"bfl": Throttle(limit=4, most=4, successes=0, halved_at=None)},
             polls_per_s={"bfl": 20.0},
             timeout_s=3600,
-            unknowns=Unknowns(rule="hold", most=0),
+            unknowns={"bfl": Unknowns(rule="hold", most=0)},
+            at_once={},
             chance=random.Random(1).random,
             now=self.world.now(),
         )

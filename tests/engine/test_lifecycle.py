@@ -14,6 +14,7 @@ from flux2batch.engine.events import (
     Charge,
     Failed,
     Frame,
+    HandedBack,
     Intended,
     LinkExpired,
     Missed,
@@ -218,6 +219,7 @@ BOOKS = {
         "0",
     ),
     "stalled": ((intended(), SendBegan(), accepted("0.03"), Stalled(reason="x")), "0.03", "0"),
+    "handed back: nothing was spent": ((intended(), SendBegan(), accepted(None), HandedBack(reason="x")), "0", "0"),
 }
 
 
