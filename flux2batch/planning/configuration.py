@@ -66,7 +66,7 @@ class Service:
     """How a service is reached."""
 
     base_url: str
-    concurrency: int | None  # at most so many at once; None: the catalogue's limit
+    concurrency: int | None  # at most so many at once, also beyond the catalogue's limit; None: that one
     proxy: str | None = field(repr=False)  # may carry a password
 
 
@@ -128,10 +128,13 @@ def tightest_budget(configuration: Configuration, job_max: Money | None) -> tupl
 
 
 def concurrency(configuration: Configuration, entry: Entry, job_wish: int | None) -> tuple[int, int]:
-    """With how many requests at once a run starts and the most it rises to: a job can lower both and raise neither."""
+    """With how many requests at once a run starts and the most it rises to: a job can lower both and raise neither.
+
+    An account may be allowed more than the catalogue knows of: the configuration, and it alone, can say so.
+    """
     service = configuration.services.get(entry.provider)
-    bounds = [entry.concurrency_max, service.concurrency if service else None, job_wish]
-    most = min(bound for bound in bounds if bound is not None)
+    most = service.concurrency if service and service.concurrency else entry.concurrency_max
+    most = most if job_wish is None else min(most, job_wish)
     return min(entry.concurrency_start if job_wish is None else job_wish, most), most
 
 

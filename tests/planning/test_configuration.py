@@ -271,11 +271,13 @@ def test_the_tightest_bound_on_money_holds(
         ("bfl/flux-2-pro", 6, None, (6, 6)),
         ("bfl/flux-2-pro", 6, 12, (6, 6)),
         ("bfl/flux-2-pro", 6, 3, (3, 3)),
-        ("bfl/flux-2-pro", 100, None, (24, 24)),
+        ("bfl/flux-2-pro", 100, None, (24, 100)),
+        ("bfl/flux-2-pro", 100, 60, (60, 60)),
+        ("bfl/flux-2-pro", 100, 200, (100, 100)),
         ("local/flux-2-dev", None, 8, (1, 1)),
     ],
 )
-def test_a_job_can_ask_for_fewer_requests_at_once_and_never_for_more(
+def test_the_configuration_bounds_the_requests_at_once_and_a_job_can_only_lower_that(
     tmp_path: Path, model: str, configured: int | None, wish: int | None, start_and_most: tuple[int, int]
 ) -> None:
     section = f"[service.bfl]\nconcurrency = {configured}\n" if configured else ""
