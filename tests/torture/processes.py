@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 PATIENCE_S = 150
+HUNG = 124  # as `timeout` calls it
 _MODELS = {"bfl": "bfl/flux-2-pro", "fal": "fal/flux-2-pro"}
 _JOB = """\
 flux2batch: 1
@@ -55,10 +56,10 @@ class Service:
 
 
 @contextmanager
-def service(home: Path, *arguments: str) -> Iterator[Service]:
+def service(home: Path, *arguments: str, latency: str = "0.2") -> Iterator[Service]:
     """Start an emulator; it is ended by its own process id."""
     books = home / "books.db"
-    command = [sys.executable, "-m", "flux2batch", "emulate", "--json", "--books", str(books), "--latency", "0.2"]
+    command = [sys.executable, "-m", "flux2batch", "emulate", "--json", "--books", str(books), "--latency", latency]
     command += arguments
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=clean(home), text=True)
     try:
@@ -100,16 +101,21 @@ class Case:
     def run(self, *before: str, arguments: Sequence[str] = ()) -> int:
         """Run the job, behind a command such as strace where one is given."""
         command = [*before, sys.executable, "-m", "flux2batch", "run", "job.yaml", "--yes", "-q", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=clean(self.folder / "home", **self.at.environment),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=clean(self.folder / "home", **self.at.environment),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            self.exits.append(HUNG)
+            self.said += f"it had not ended after {PATIENCE_S} s\n"
+            return HUNG
         self.exits.append(done.returncode)
         self.said += done.stdout + done.stderr
         return done.returncode
@@ -133,6 +139,7 @@ class Verdict:
     tracebacks: int
     unfinished: int
     unknown: int
+    unknown_unsent: int  # in doubt, and the service never heard of it
 
     @property
     def is_good(self) -> bool:
@@ -145,9 +152,7 @@ def judge(case: Case, prompts: Sequence[str]) -> Verdict:
     phases = _phases(case.root)
     lost = sum(1 for prompt in paid if phases.get(prompt, ("planned", ()))[0] in _UNPAID)
     unfinished = 0 if case.exits[-1] in (0, 5) and len(phases) == 3 else 1
-    partial = len(
-        list(case.root.rglob("*.png.*.part"))
-    )  # a ledger's or a page's is written over by the next that is due
+    partial = sum(1 for path in case.root.rglob("*") if path.name.endswith((".part", ".new")))
     for phase, pictures in phases.values():
         if phase == "done":
             partial += sum(1 for path, sha256 in pictures if not _is_whole(case.root / path, sha256))
@@ -158,6 +163,7 @@ def judge(case: Case, prompts: Sequence[str]) -> Verdict:
         tracebacks=case.said.count("Traceback (most recent call last)"),
         unfinished=unfinished,
         unknown=sum(1 for phase, _ in phases.values() if phase == "unknown"),
+        unknown_unsent=sum(1 for prompt, (phase, _) in phases.items() if phase == "unknown" and prompt not in paid),
     )
 
 
