@@ -442,8 +442,8 @@ def _opened(file: Path | None) -> sqlite3.Connection:
         if file is not None:
             db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing by it, only a fallen machine would
-        db.executescript(_TABLES)
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        # In one transaction: books half made by a process that was killed would be another program's to the next.
+        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     except BaseException:
         db.close()
         raise

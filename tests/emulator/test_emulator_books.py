@@ -238,3 +238,39 @@ def test_the_command_prints_what_a_shell_can_take_and_counts_at_the_end() -> Non
     ]
     assert "0 tasks, 0 polls, 0 downloads" in err
     assert "Traceback" not in err
+
+
+# Red where the tables are made one by one: the next process takes books without a version for another program's.
+OPEN_AND_DIE = """
+    import os, signal, sqlite3, sys
+    from pathlib import Path
+    from flux2batch.emulator import books
+    left = int(sys.argv[2])
+    def connect(*arguments, connect=sqlite3.connect, **more):
+        database = connect(*arguments, **more)
+        database.set_trace_callback(count)
+        return database
+    def count(statement):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    books.sqlite3.connect = connect
+    books.Books(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_books_whose_maker_was_killed_at_any_statement_are_opened_by_the_next(tmp_path: Path) -> None:
+    died = []
+    for statements in range(0, 40, 3):
+        file = tmp_path / f"{statements}.db"
+        command = [sys.executable, "-c", textwrap.dedent(OPEN_AND_DIE), str(file), str(statements)]
+        died.append(subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL)
+
+        books = Books(file)
+        assert books.counts()["tasks"] == 0
+        books.close()
+
+    assert died[0]
+    assert not died[-1]
