@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +162,39 @@ def test_two_runs_lie_side_by_side_and_a_single_file_travels_alone(open_page: An
     alone.locator(".cell img").first.click()
     wait_for_pictures(alone)
     assert alone.locator("#lightbox .preview").evaluate("(image) => image.naturalWidth") == 512
+
+
+def test_a_zip_opens_where_it_is_unpacked(open_page: Any, watch: Any, tmp_path: Path) -> None:
+    (tmp_path / "draft.yaml").write_text(DRAFT)
+    flux2batch("run", "draft.yaml", "--emulate", "--yes", "--set", "sweep.seed=1..1", at=tmp_path)
+    flux2batch("sheet", "draft.yaml", "--zip", "study.zip", at=tmp_path)
+    shutil.rmtree(tmp_path / "runs")
+    with zipfile.ZipFile(tmp_path / "study.zip") as packed:
+        packed.extractall(tmp_path / "elsewhere")
+    (index,) = (tmp_path / "elsewhere").rglob("index.html")
+    watch.folder = index.parent
+
+    page = open_page(index, height=1600)
+    wait_for_pictures(page)
+    page.locator(".cell img").first.click()
+    wait_for_pictures(page)
+
+    assert page.locator(".cell img").count() == 4
+    assert page.locator("#lightbox .sharp").evaluate("(image) => image.naturalWidth") == 512
+
+
+def test_what_made_way_stands_beside_what_replaced_it(open_page: Any, watch: Any, tmp_path: Path) -> None:
+    (tmp_path / "draft.yaml").write_text(DRAFT)
+    run = ("run", "draft.yaml", "--emulate", "--yes", "--set", "sweep.seed=1..1")
+    flux2batch(*run, at=tmp_path)
+    (tmp_path / "draft.yaml").write_text(DRAFT.replace("light light", "evening light").replace('light"', 'light, wet"'))
+    flux2batch(*run, at=tmp_path)
+    out = tmp_path / "runs" / "draft.emulated"
+    flux2batch("sheet", str(out), "--earlier", at=tmp_path)
+    watch.folder = out
+
+    page = open_page(out / "index.html", "#x=version", height=2400)
+    wait_for_pictures(page)
+
+    assert page.locator(".head").first.locator(".column bdi").all_inner_texts() == ["now", "earlier"]
+    assert page.locator(".cell img").count() == 8
