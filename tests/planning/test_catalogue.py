@@ -37,7 +37,9 @@ REFERENCES = {
     "fal/flux-2-klein-4b": 4,
     "fal/flux-2-klein-9b": 4,
     "local/flux-2-klein-4b": 4,
+    "local/flux-2-klein-base-4b": 4,
     "local/flux-2-klein-9b": 4,
+    "local/flux-2-klein-base-9b": 4,
     "local/flux-2-dev": 6,
 }
 

@@ -274,7 +274,7 @@ def test_the_tightest_bound_on_money_holds(
         ("bfl/flux-2-pro", 100, None, (24, 100)),
         ("bfl/flux-2-pro", 100, 60, (60, 60)),
         ("bfl/flux-2-pro", 100, 200, (100, 100)),
-        ("local/flux-2-dev", None, 8, (1, 1)),
+        ("local/flux-2-dev", None, 8, (8, 8)),
     ],
 )
 def test_the_configuration_bounds_the_requests_at_once_and_a_job_can_only_lower_that(

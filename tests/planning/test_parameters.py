@@ -43,7 +43,8 @@ def of(model: str) -> Entry:
         ("fal/flux-2-klein-9b", "guidance", 3, "FB602", "fal/flux-2-klein-9b takes no 'guidance'", "klein is distilled"),
         ("fal/flux-2", "safety_tolerance", 3, "FB602", "fal/flux-2 takes no 'safety_tolerance'", "safety_checker"),
         ("fal/flux-2-pro", "upsampling", False, "FB602", "fal/flux-2-pro takes no 'upsampling'", "leave it out"),
-        ("local/flux-2-klein-4b", "guidance", 4, "FB602", "'guidance' works only with local/flux-2-dev", "diffusers ignores"),
+        ("local/flux-2-klein-4b", "guidance", 4, "FB602", "local/flux-2-klein-4b takes no 'guidance'", "or choose local/flux-2-klein-base-4b"),
+        ("local/flux-2-klein-base-4b", "guidance", 0.5, "FB204", "guidance must be 1 to 20, got 0.5", ""),
         # ranges
         ("bfl/flux-2-flex", "guidance", 12, "FB204", "guidance must be 1.5 to 10, got 12", "bfl/flux-2-flex"),
         ("bfl/flux-2-flex", "guidance", 1.0, "FB204", "guidance must be 1.5 to 10, got 1.0", ""),

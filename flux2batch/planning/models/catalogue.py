@@ -79,6 +79,15 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """How the folder of weights of a model is told from another model's."""
+
+    pipeline: str  # the class that the folder names
+    distilled: bool | None  # None: such a folder does not say
+    text_width: int  # how wide the text comes in: each size of model has its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One model."""
 
@@ -102,6 +111,7 @@ class Entry:
     fixed: Mapping[str, Any]  # fields that are always sent as they stand
     concurrency_start: int
     concurrency_max: int
+    weights: Weights | None  # of a model that is drawn on one's own machine
     licence: str | None
     remarks: tuple[str, ...]  # what every plan with this model says
     judged: Mapping[str, str]  # where the sources disagree or are silent: what was decided, and why
@@ -220,6 +230,7 @@ def _read(written: Mapping[str, Any]) -> Entry:
         fixed=written["fixed"],
         concurrency_start=written["concurrency"]["start"],
         concurrency_max=written["concurrency"]["max"],
+        weights=Weights(**written["weights"]) if "weights" in written else None,
         licence=written["licence"],
         remarks=tuple(written["remarks"]),
         judged=written["judged"],
