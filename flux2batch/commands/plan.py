@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 import click
 
+from flux2batch.commands.against import against_options
 from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Console, fail, this_console
@@ -20,10 +21,13 @@ from flux2batch.errors import InvalidInput
 from flux2batch.reading.problems import Problem, error, has_errors
 
 if TYPE_CHECKING:
+    from flux2batch.commands.against import Both
     from flux2batch.commands.plan_ahead import Ahead
     from flux2batch.planning.plan import Plan
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_WIDEST = 110
 
 
 class Dollars(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions of click alone
@@ -82,7 +86,9 @@ def job_options(function: Decorated) -> Decorated:
     examples=[
         ("flux2batch plan job.yaml", "What would it cost, and what would be sent where?"),
         ("flux2batch plan job.yaml --sample 8 --set params.size=512x512", "Eight small ones from all over the sweep"),
-        ("flux2batch plan jobs/*.yaml --markdown -o plan.md", "For a pull request"),
+        ("flux2batch plan job.yaml --against main", "What is new, gone and changed since, and what does it cost?"),
+        ("flux2batch plan job.yaml --why fox/g2.0.png", "Why would this picture be bought again?"),
+        ("flux2batch plan jobs/*.yaml --against main --markdown -o plan.md", "For a pull request"),
         ("flux2batch plan job.yaml --jsonl | jq .prompt", "Every shot, for programs"),
     ],
 )
@@ -91,6 +97,7 @@ def job_options(function: Decorated) -> Decorated:
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="One object a shot.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="For a pull request.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write there, not to stdout.")
+@against_options
 @selection_options
 @click.option("--max-usd", metavar="X", type=Dollars(), help="Refuse a plan that may cost more.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="The run directory; default runs/NAME.")
@@ -111,6 +118,8 @@ def command(
     as_jsonl: bool,
     as_markdown: bool,
     output: Path | None,
+    against: str | None,
+    why: str | None,
     only: str | None,
     picks: Path | None,
     limit: int | None,
@@ -132,6 +141,9 @@ def command(
 
     Nothing is sent and no key is needed; no network either, unless --check-urls asks for it. The exit code is 4 where
     the plan is over a budget or a limit.
+
+    REV is a git revision, whose job is read from the repository and planned as it was; DIR is a run directory. The
+    selection (--only, --limit, --sample, --picks) holds for both sides, --set for this one alone.
     """
     del format
     from flux2batch.commands.plan_ahead import ahead_of, nothing_yet, run_directory_of
@@ -141,12 +153,16 @@ def command(
 
     if as_json + as_jsonl + as_markdown > 1:
         raise click.UsageError("choose one of --json, --jsonl and --markdown")
+    if as_jsonl and (against is not None or why is not None):
+        raise click.UsageError("--jsonl lists the shots of one plan: --against and --why go with --json")
+    if why is not None and (as_markdown or len(dict.fromkeys(files)) > 1):
+        raise click.UsageError("--why is about one shot of one job, as text or with --json")
     configuration = load_configuration(
         file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
     )
     fetch = fetch_picture if check_urls else None
     options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, strict=strict, fetch=fetch)
-    plans: list[tuple[Plan, Ahead]] = []
+    plans: list[tuple[Plan, Ahead, Both | None]] = []
     problems: list[Problem] = []
     for file in dict.fromkeys(files):
         job, found = load_job(file, allow_paths=allow_paths, sets=sets)
@@ -167,7 +183,14 @@ def command(
         plan.add_warnings(found)
         plan.add_warnings(problem for problem in ahead.problems if problem.severity == "warning")
         problems += [problem for problem in ahead.problems if problem.severity == "error" or strict]
-        plans.append((plan, ahead))
+        both = None
+        if against is not None or why is not None:
+            from flux2batch.commands.against import held_against
+
+            both = held_against(
+                plan, file, against, root=root, configuration=configuration, options=options, allow_paths=allow_paths
+            )
+        plans.append((plan, ahead, both))
     if has_errors(problems, strict=strict):
         fail(problems, strict=strict)
 
@@ -176,38 +199,60 @@ def command(
         "json" if as_json else "jsonl" if as_jsonl else "markdown" if as_markdown else "text"
     )
     with _written_to(output, console) as stream:
+        if why is not None:
+            _explain(why, plans[0][2], form, stream, console)
+            return
         _write(plans, form, stream, console)
-    warnings = [warning for plan, _ in plans for warning in plan.warnings]
+    warnings = [warning for plan, _, _ in plans for warning in plan.warnings]
     if warnings and form != "json":
         console.show_problems(warnings)
 
 
-def _write(plans: Iterable[tuple[Plan, Ahead]], form: str, stream: TextIO | None, console: Console) -> None:
-    from flux2batch.commands import plan_shown as shown
+def _write(
+    plans: Iterable[tuple[Plan, Ahead, Both | None]], form: str, stream: TextIO | None, console: Console
+) -> None:
+    from flux2batch.commands import against_shown, plan_shown
 
-    for plan, ahead in plans:
+    printed = _printing_to(stream, console)
+    width = min(printed.width, _WIDEST)
+    for plan, ahead, both in plans:
         match form:
             case "jsonl":
-                target = stream or console.stdout
                 for row in plan.to_rows():
-                    target.write(shown.as_line(row) + "\n")
+                    printed.stdout.write(plan_shown.as_line(row) + "\n")
             case "json":
-                _put(shown.as_line(shown.as_data(plan, ahead.states)) + "\n", stream, console)
+                data = plan_shown.as_data(plan, ahead.states)
+                data |= against_shown.as_data(both.compared) if both else {}
+                printed.stdout.write(plan_shown.as_line(data) + "\n")
             case "markdown":
-                _put(shown.markdown(plan, ahead.states, to_pay=ahead.to_pay) + "\n", stream, console)
+                since = against_shown.markdown(both.compared) if both else ()
+                text = plan_shown.markdown(plan, ahead.states, to_pay=ahead.to_pay, since=since)
+                printed.stdout.write(text + "\n")
+            case _ if both:
+                printed.print_all(against_shown.lines(plan.name, both.compared, width=width))
+                printed.print("")
+                printed.print_all(plan_shown.ending(plan, ahead.states, to_pay=ahead.to_pay))
             case _:
-                printed = Console(
-                    stdout=stream or console.stdout,
-                    stderr=console.stderr,
-                    environ=console.environ,
-                    choice="never" if stream else console.choice,
-                    format=console.format,
-                )
-                printed.print_all(shown.lines(plan, ahead.states, to_pay=ahead.to_pay, width=min(printed.width, 110)))
+                printed.print_all(plan_shown.lines(plan, ahead.states, to_pay=ahead.to_pay, width=width))
 
 
-def _put(text: str, stream: TextIO | None, console: Console) -> None:
-    (stream or console.stdout).write(text)
+def _explain(shot: str, both: Both | None, form: str, stream: TextIO | None, console: Console) -> None:
+    from flux2batch.commands import plan_shown, why_shown
+
+    assert both is not None, "BUG: --why without anything to compare with"
+    fate = both.fate(shot)
+    printed = _printing_to(stream, console)
+    if form == "json":
+        printed.stdout.write(plan_shown.as_line(why_shown.as_data(fate, both.compared)) + "\n")
+        return
+    printed.print_all(why_shown.lines(fate, both.compared, width=min(printed.width, _WIDEST)))
+
+
+def _printing_to(stream: TextIO | None, console: Console) -> Console:
+    """The console, with its answers in a file where one is asked for."""
+    if stream is None:
+        return console
+    return replace(console, stdout=stream, choice="never")
 
 
 @contextmanager

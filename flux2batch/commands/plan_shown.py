@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from flux2batch.commands.console import Part, column, counted, styled, table
+from flux2batch.commands.markdown_text import escaped
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Batch, Plan, PlannedAxis
@@ -35,35 +36,42 @@ def lines(plan: Plan, states: States, *, to_pay: Estimate, width: int) -> Iterat
     yield from _prices(plan, width)
     yield from _uploads(plan, width)
     yield from _prompts(plan, width)
+    yield from ending(plan, states, to_pay=to_pay)
+
+
+def ending(plan: Plan, states: States, *, to_pay: Estimate) -> Iterator[Sequence[Part]]:
+    """What is there already, and what the rest would cost."""
     yield from _states(states)
     yield from _end(plan, to_pay)
 
 
-def markdown(plan: Plan, states: States, *, to_pay: Estimate) -> str:
-    """The plan as a comment on a pull request."""
+def markdown(plan: Plan, states: States, *, to_pay: Estimate, since: Sequence[str] = ()) -> str:
+    """The plan as a comment on a pull request. `since` are lines on what changed, which come first."""
     totals = plan.totals
     models = ", ".join(f"`{model}`" for model, _ in totals.models)
-    said = [f"### {_escaped(plan.name)}", "", f"{counted(len(plan), 'shot')} on {models}: **{spending(to_pay)}**", ""]
+    said = [f"### {escaped(plan.name)}", "", *since]
+    said += [f"{counted(len(plan), 'shot')} on {models}: **{spending(to_pay)}**", ""]
     if plan.axes:
         said += ["| axis | values | |", "|---|---:|---|"]
-        said += [f"| {_escaped(axis.name)} | {axis.count:,} | {_escaped(_ids(axis))} |" for axis in plan.axes]
+        said += [f"| {escaped(axis.name)} | {axis.count:,} | {escaped(_ids(axis))} |" for axis in plan.axes]
         said.append("")
     said += ["| model | size | references | shots | each | together |", "|---|---|---:|---:|---:|---:|"]
-    said += [f"| {' | '.join(_escaped(cell) for cell in _batch(batch))} |" for batch in totals.batches]
+    said += [f"| {' | '.join(escaped(cell) for cell in _batch(batch))} |" for batch in totals.batches]
     said.append("")
     if totals.uploads:
         said.append(f"{counted(len(totals.uploads), 'file')} would be uploaded:")
         said.append("")
         said += [
-            f"- `{upload.path}` ({_bytes(upload.file_bytes)}) → {', '.join(hosts)}" for upload, hosts in totals.uploads
+            f"- {escaped(upload.path)} ({_bytes(upload.file_bytes)}) → {', '.join(hosts)}"
+            for upload, hosts in totals.uploads
         ]
         said.append("")
     said += [f"- {counted(shots, 'shot')} without reference `{name}`" for name, shots in totals.without]
-    said += [f"- {_escaped(hint)}" for hint in plan.hints]
+    said += [f"- {escaped(hint)}" for hint in plan.hints]
     said += [""] if totals.without or plan.hints else []
     if states["done"] or states["reused"]:
         said += [", ".join(f"{count:,} {state}" for state, count in states.items() if count), ""]
-    said += [f"> **{problem.code}** {_escaped(problem.message)}" for problem in plan.warnings]
+    said += [f"> **{problem.code}** {escaped(problem.message)}" for problem in plan.warnings]
     said += [""] if plan.warnings else []
     return "\n".join([*said, f"Will spend {spending(to_pay)}. Nothing was sent.", ""])
 
@@ -215,16 +223,6 @@ def _bytes(size: int) -> str:
     if size < 1000:
         return f"{size} B"
     return f"{size / 1000:,.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
-
-
-def _escaped(text: str) -> str:
-    """Text in a table of Markdown, where it can be neither a cell, nor a tag, nor a link, nor the name of a person."""
-    from flux2batch.safe_text import safe_line
-
-    kept = safe_line(text)
-    for character in "\\`*_{}[]<>|#@!":
-        kept = kept.replace(character, f"&#{ord(character)};" if character in "<>|@" else f"\\{character}")
-    return kept
 
 
 def _problem(problem: Any) -> dict[str, Any]:

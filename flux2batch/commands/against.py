@@ -1,0 +1,95 @@
+"""`plan --against REV|DIR`: hold plans against what they were in a git revision, or in a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from flux2batch.commands.against_shown import Compared
+from flux2batch.planning.comparing import PlanLine, compare, line_of, new_values
+
+if TYPE_CHECKING:
+    from flux2batch.commands.why_shown import Fate
+    from flux2batch.planning.configuration import Configuration
+    from flux2batch.planning.plan import Plan, PlanOptions
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_HERE = "HEAD"
+
+
+def against_options(function: Decorated) -> Decorated:
+    """--against and --why."""
+    for option in (
+        click.option(
+            "--why", metavar="SHOT", help="Which inputs of this shot (path or id) changed; against the run, or HEAD."
+        ),
+        click.option(
+            "--against", metavar="REV|DIR", help="What is new, gone and changed since a git revision or a run."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Both:
+    """A comparison with both of its sides."""
+
+    compared: Compared
+    before: tuple[PlanLine, ...]
+    after: tuple[PlanLine, ...]
+
+    def fate(self, shot: str) -> Fate:
+        """What became of one shot."""
+        from flux2batch.commands.why_shown import fate_of
+
+        now = {line.id: line for line in self.after}
+        kept = ((line, now[line.id]) for line in self.before if line.id in now)
+        return fate_of(shot, self.compared.difference, kept)
+
+
+def held_against(
+    plan: Plan,
+    file: Path,
+    against: str | None,
+    *,
+    root: Path,
+    configuration: Configuration,
+    options: PlanOptions,
+    allow_paths: Sequence[Path],
+) -> Both:
+    """The plan against what `against` names; where nothing is named, its run directory's plan, or the last commit."""
+    from flux2batch.planning.plan import row_of
+    from flux2batch.running.before import PLAN, before_of
+
+    named = against or (str(root) if (root / PLAN).is_file() else _HERE)
+    before = before_of(named, file, configuration=configuration, options=options, allow_paths=allow_paths)
+    after = tuple(line_of(row_of(shot)) for shot in plan)
+    difference = compare(before.lines, after, identifying=_identifying(configuration))
+    return Both(
+        compared=Compared(
+            name=before.name,
+            commit=before.commit,
+            remark=before.remark,
+            difference=difference,
+            news=new_values(difference, before.lines) if before.lines else {},
+        ),
+        before=before.lines,
+        after=after,
+    )
+
+
+def _identifying(configuration: Configuration) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any]]:
+    from flux2batch.planning.models.catalogue import identifying
+
+    def of(model: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        entry = configuration.entry(model)
+        has_size = "width" in params and "height" in params
+        return identifying(entry, params) if entry is not None and has_size else params
+
+    return of
