@@ -54,10 +54,11 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool) -> Iterator[Sequenc
             ": not bought again",
         )
         yield (styled("  flux2batch retry --missing buys them again", "dim"),)
-    for upload, hosts in plan.totals.uploads[:_MOST_UPLOADS]:
+    uploads = plan.totals.uploads if outlook.new else ()
+    for upload, hosts in uploads[:_MOST_UPLOADS]:
         yield ("  uploads ", upload.path, styled(f"  {upload.file_bytes / 1000:,.0f} kB to {', '.join(hosts)}", "dim"))
-    if len(plan.totals.uploads) > _MOST_UPLOADS:
-        yield (f"  and {len(plan.totals.uploads) - _MOST_UPLOADS} more files",)
+    if len(uploads) > _MOST_UPLOADS:
+        yield (f"  and {len(uploads) - _MOST_UPLOADS} more files",)
     if outlook.new:
         free = "; on the emulator, so nothing is charged" if emulated else ""
         yield (

@@ -120,11 +120,11 @@ def by_block(output: str) -> dict[int | str, str]:
 
 
 def missing(shown: str, said: str) -> list[str]:
-    """Those lines of an output block that were not printed, in its order; `…` stands for anything."""
+    """Those lines of an output block that no printed line holds, in its order; `…` stands for anything."""
     lost, rest = [], said.splitlines()
     for line in filter(None, map(str.rstrip, shown.splitlines())):
         pattern = re.compile(".*".join(map(re.escape, line.strip().split("…"))))
-        at = next((index for index, printed in enumerate(rest) if pattern.fullmatch(printed.strip())), None)
+        at = next((index for index, printed in enumerate(rest) if pattern.search(printed)), None)
         if at is None:
             lost.append(line)
         else:

@@ -27,6 +27,11 @@ STAND_INS = {
     "uv": "exit 0",
 }
 _OTHER_YAML = {"on", "jobs", "repos", "runs"}  # the files of CI and of pre-commit
+# Pages of Python alone, whose examples run in one process there, and more is asked of them.
+ELSEWHERE = {
+    "docs/coming-from.md": "tests/client/test_coming_from.py",
+    "docs/python.md": "tests/client/test_python_page.py",
+}
 _PICTURES = ("model", "top", "pants", "jacket", "shoes")
 
 
@@ -73,7 +78,19 @@ def test_every_block_is_of_a_kind_that_is_tested(path: Path) -> None:
     assert unknown == []
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if any(b.kind in DONE for b in blocks(path))], ids=name_of)
+FOLLOWED = [path for path in PAGES if name_of(path) not in ELSEWHERE and any(b.kind in DONE for b in blocks(path))]
+
+
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_a_page_that_is_run_elsewhere_is_python_alone_and_is_run_there(page: str) -> None:
+    test = (ROOT / ELSEWHERE[page]).read_text(encoding="utf-8")
+
+    assert {block.kind for block in blocks(ROOT / page)} == {"python"}
+    assert f'"{Path(page).name}"' in test
+    assert "exec(compile(EXAMPLES[number]" in test
+
+
+@pytest.mark.parametrize("path", FOLLOWED, ids=name_of)
 def test_a_page_can_be_followed_from_top_to_bottom(path: Path, desk: Path, keys: dict[str, str]) -> None:
     page = blocks(path)
     code, said = run_in_a_terminal(script(page, keys=keys), folder=desk, environ=os.environ)
