@@ -6,7 +6,9 @@ Nothing is ever sent again from here but what was provably not sent, or refused 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
+from flux2batch.engine.calling import MOST_CALLS, Called, SafetyNet
 from flux2batch.engine.events import (
     Accepted,
     AccountRefused,
@@ -24,6 +26,7 @@ from flux2batch.engine.events import (
     Stalled,
     StillWorking,
     Throttled,
+    Ticket,
     Unanswered,
     Vanished,
 )
@@ -50,9 +53,12 @@ _SHARE = 0.35
 class Consequences:
     """The rules of one run, and what it has learnt of how long pictures take."""
 
-    def __init__(self, in_hand: InHand, *, timeout_s: float, chance: Callable[[], float]) -> None:
+    def __init__(
+        self, in_hand: InHand, *, timeout_s: float, chance: Callable[[], float], net: SafetyNet | None
+    ) -> None:
         self._in_hand = in_hand
         self._timeout_s = timeout_s
+        self._net = net  # where services call
         self._chance = chance
         self._paces: dict[str, Pace] = {}
         self.again: dict[ShotId, Life] = {}  # whose take was given up or handed back: they want a new one
@@ -64,6 +70,7 @@ class Consequences:
         self.stopping = True
         self.problem = self.problem or why
         self._in_hand.release_unsent()
+        self._in_hand.release_doubtful()
 
     def follow(self, active: Active, outcome: Outcome, now: Moment) -> list[ShotEvent]:
         """Take the outcome in; the facts that it brought."""
@@ -138,6 +145,11 @@ class Consequences:
         _advance(active, outcome, now)
         active.accepted_s, active.accepted_here = now.s, True
         self._in_hand.wait(active, self._next_look(active, now))
+        if active.early is not None:
+            call, _ = active.early
+            active.early = None
+            if call.is_over and call.task_id == outcome.ticket.task_id:
+                self._look_now(active, now)
         return [outcome]
 
     def _throttled(self, active: Active, outcome: Throttled, now: Moment) -> list[ShotEvent]:
@@ -166,22 +178,77 @@ class Consequences:
     def _unanswered(self, active: Active, outcome: Unanswered, now: Moment) -> list[ShotEvent]:
         if outcome.status is None or outcome.status >= 500:
             active.service.breaker = active.service.breaker.unanswered(now.s)
+        sent_at = active.life.since or now.at
         _advance(active, outcome, now)
-        facts: list[ShotEvent] = [outcome]
-        rule = active.service.unknowns
-        if may_resubmit(active.life, rule) and not self.stopping:
-            again = Resubmitted(by=resubmitted_by(rule), number=active.life.resubmissions + 1)
-            _advance(active, again, now)
-            facts.append(again)
-            self.again[active.shot] = active.life
+        if active.early is not None:
+            return [outcome, *self._accepted_by_call(active, *active.early, now)]
+        if self._net is not None and not self.stopping:
+            self.await_call(active, since=sent_at, now=now)
+            return [outcome]
+        facts = self._resubmitted(active, now)
         self._in_hand.let_go(active)
+        return [outcome, *facts]
+
+    def _resubmitted(self, active: Active, now: Moment) -> list[ShotEvent]:
+        """The doubtful take is given up for another, where the rule allows it."""
+        rule = active.service.unknowns
+        if self.stopping or not may_resubmit(active.life, rule):
+            return []
+        again = Resubmitted(by=resubmitted_by(rule), number=active.life.resubmissions + 1)
+        _advance(active, again, now)
+        self.again[active.shot] = active.life
+        return [again]
+
+    # Of a call.
+
+    def await_call(self, active: Active, *, since: datetime, now: Moment) -> None:
+        """Wait for a take's call as long as its picture may take."""
+        passed_s = max((now.at - since).total_seconds(), 0.0)
+        self._in_hand.await_call(active, until_s=now.s + max(self._timeout_s - passed_s, 0.0))
+
+    def heed(self, active: Active, call: Called, ticket: Ticket, now: Moment) -> list[ShotEvent]:
+        """A service called. What is not about this take, or about its task, changes nothing."""
+        if call.take != active.life.takes or not self._in_hand.is_free(call.task_id, active.shot):
+            return []
+        match active.life.phase:
+            case Phase.SENDING:
+                active.early = call, ticket  # the answer is on its way, or lost: then this is as good as it
+            case Phase.UNKNOWN:
+                return self._accepted_by_call(active, call, ticket, now)
+            case Phase.ACCEPTED if active.life.ticket is not None and active.life.ticket.task_id == call.task_id:
+                if call.is_over:
+                    self._look_now(active, now)
+        return []
+
+    def give_up_waiting(self, active: Active, now: Moment) -> list[ShotEvent]:
+        """The call has not come. It is still heard if it comes while the run has other things to do."""
+        facts = self._resubmitted(active, now)
+        if facts:
+            self._in_hand.let_go(active)
         return facts
+
+    def _accepted_by_call(self, active: Active, call: Called, ticket: Ticket, now: Moment) -> list[ShotEvent]:
+        self._in_hand.expect_no_call(active)
+        self._in_hand.count(active)
+        active.early = call, ticket
+        return self._accepted(active, Accepted(ticket=ticket, charge=None, evidence="webhook"), now)
+
+    def _look_now(self, active: Active, now: Moment) -> None:
+        active.service.missed = 0
+        if active.called == MOST_CALLS:
+            return
+        active.called, active.looks = active.called + 1, 0
+        if active.busy:
+            active.look_again = True  # what is being asked now may have been asked a moment too early
+        else:
+            self._in_hand.wait(active, now.s)
 
     # Of a poll.
 
     def _still_working(self, active: Active, outcome: StillWorking, now: Moment) -> list[ShotEvent]:
         _advance(active, outcome, now)
         active.progress = outcome.progress
+        active.looks += 1
         if self._out_of_time(active, now):
             return self._stalled(active, f"still {outcome.status} when its time was over", now)
         due = self._next_look(active, now)
@@ -214,7 +281,10 @@ class Consequences:
 
     def _rendered(self, active: Active, outcome: Rendered, now: Moment) -> list[ShotEvent]:
         if active.accepted_here and not active.life.counters.expired:
-            self._paces.setdefault(active.kind, Pace()).saw(now.s - active.accepted_s)
+            if self._expects_calls(active) and not active.called:
+                active.service.missed += 1  # and since when it has been ready nobody knows
+            else:
+                self._paces.setdefault(active.kind, Pace()).saw(now.s - active.accepted_s)
         self._in_hand.uncount(active)
         _advance(active, outcome, now)
         active.ready_s = now.s
@@ -265,9 +335,17 @@ class Consequences:
         return [stalled]
 
     def _next_look(self, active: Active, now: Moment) -> float:
+        if active.look_again:
+            active.look_again = False
+            return now.s
+        if self._net is not None and self._expects_calls(active):
+            return now.s + self._net.wait_s(called=bool(active.called), looks=active.looks)
         age_s = now.s - active.accepted_s
         pace = self._paces.setdefault(active.kind, Pace())
         return active.accepted_s + pace.next_age(age_s, share=_SHARE)
+
+    def _expects_calls(self, active: Active) -> bool:
+        return self._net is not None and self._net.relies(active.service.missed)
 
     def _out_of_time(self, active: Active, now: Moment) -> bool:
         since = active.accepted_s if active.accepted_here else active.taken_s

@@ -32,7 +32,7 @@ Ready = tuple[Line, Prepared]
 class Hands(Protocol):
     """What one worker can do; made of a provider, the references and the run directory's gallery."""
 
-    def open(self, shot: Shot) -> Ready | NotSent | Rejected: ...
+    def open(self, shot: Shot, take: int) -> Ready | NotSent | Rejected: ...
 
     def send(self, line: Line, prepared: Prepared) -> Submitted: ...
 
@@ -112,7 +112,7 @@ class Crew:
         match work:
             case Open():
                 assert shot is not None, "BUG: a line is to be opened for a shot that nobody knows"
-                opened = self._hands.open(shot)
+                opened = self._hands.open(shot, work.take)
                 if not isinstance(opened, tuple):
                     return opened
                 self._lines[work.shot] = opened

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from flux2batch.engine.calling import Ear
 from flux2batch.engine.events import Accepted, AccountRefused, Event, Intended, ShotEvent
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Overrun, fits
@@ -147,7 +148,9 @@ class Executor:
         observer: Observer,
         budgets: Budgets,
         committed: Money,
+        ear: Ear | None = None,
     ) -> None:
+        """`ear` is there where services call."""
         self._scheduler = scheduler
         self._journal = journal
         self._workers = workers
@@ -157,6 +160,7 @@ class Executor:
         self._budgets = budgets
         self._committed_before = committed
         self._committed = committed
+        self._ear = ear
         self._shots: dict[ShotId, Offer] = {}
         self._settled: dict[ShotId, Money] = {}
         self._facts: list[tuple[ShotId | None, Event]] = []
@@ -188,6 +192,7 @@ class Executor:
             if (self._scheduler.is_idle and not more) or self._has_waited_enough():
                 break
             self._take_in(self._patience_s())
+            self._listen()
             self._commit()
         return Ending(
             error=self._error,
@@ -299,6 +304,18 @@ class Executor:
                     self._note(shot, self._scheduler.hung_up(shot, now))
                 case _:
                     self._note(shot, self._scheduler.told(shot, outcome, now))
+
+    def _listen(self) -> None:
+        """Take in what services called about, and stop waiting for the calls that did not come."""
+        if self._ear is None:
+            return
+        now = self._clock.now()
+        for call in self._ear.heard():
+            life = self._scheduler.life(call.shot)
+            if life is not None and life.intended is not None:
+                self._note(call.shot, self._scheduler.heed(call, self._ear.ticket(call, life.intended), now))
+        for shot, told in self._scheduler.unheard(now):
+            self._note(shot, told)
 
     def _give_up(self, error: Exception) -> None:
         self._error = self._error or error

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from flux2batch.engine.calling import Called
+from flux2batch.engine.events import Ticket
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.pacing import Allowance
 from flux2batch.engine.policy import CLOSED, Breaker, Throttle, Unknowns
@@ -36,6 +38,7 @@ class Service:
     taking: int = 0  # takes that count against the throttle: from the opening of a line to the last poll
     quiet_until: float = 0.0  # no new take before: a 429 asked for it, or the network is away
     offline: bool = False
+    missed: int = 0  # pictures in a row that were found ready, and that nobody had called about
     due_polls: list[_Entry] = field(default_factory=list)  # the longest due first
 
     def takes_more(self, now: Moment) -> bool:
@@ -70,6 +73,10 @@ class Active:
     busy: bool = False
     progress: float | None = None  # from 0 to 1, as the service said last
     counted: bool = False  # against the throttle
+    early: tuple[Called, Ticket] | None = None  # a call that came before the answer to the submit
+    called: int = 0  # calls that were followed by a look
+    looks: int = 0  # that found nothing, since then
+    look_again: bool = False  # a call came while it was looked at
     turn: int = 0  # a heap entry of an earlier turn is stale
 
 
@@ -80,6 +87,8 @@ class InHand:
         self.shots: dict[ShotId, Active] = {}
         self.lines: list[ShotId] = []  # that are up and unused
         self.opens: list[ShotId] = []
+        self.in_doubt: dict[ShotId, float] = {}  # whose answer was lost → until when the run waits for their call
+        self.silent: set[ShotId] = set()  # whose call did not come in that time: it is heard, and not waited for
         self._owners: dict[str, ShotId] = {}  # task id → the shot that it was given for
         self._fetches: list[_Entry] = []  # ordered by the death of the link
         self._later: list[_Entry] = []  # everything that waits for a moment
@@ -96,6 +105,7 @@ class InHand:
     def let_go(self, active: Active) -> None:
         """The run has no more to do with this shot."""
         del self.shots[active.shot]
+        self.expect_no_call(active)
         if active.life.ticket is not None:
             self._owners.pop(active.life.ticket.task_id, None)
         self.uncount(active)
@@ -106,6 +116,34 @@ class InHand:
             if active.life.phase is Phase.INTENT and not active.busy and active.shot not in self.lines:
                 self.let_go(active)
         self.opens.clear()
+
+    def release_doubtful(self) -> None:
+        """Let go of those whose answer was lost: their calls are not waited for any more."""
+        for active in list(self.shots.values()):
+            if active.life.phase is Phase.UNKNOWN:
+                self.let_go(active)
+
+    def await_call(self, active: Active, *, until_s: float) -> None:
+        """Its answer was lost, and its call may still name it. Its place is free for others meanwhile."""
+        self.uncount(active)
+        self.in_doubt[active.shot] = until_s
+
+    def expect_no_call(self, active: Active) -> None:
+        """Its answer is not in doubt any more."""
+        self.in_doubt.pop(active.shot, None)
+        self.silent.discard(active.shot)
+
+    def fallen_silent(self, now: Moment) -> list[Active]:
+        """Those whose call has not come in time, each told once."""
+        late = [shot for shot, until_s in self.in_doubt.items() if until_s <= now.s]
+        for shot in late:
+            del self.in_doubt[shot]
+            self.silent.add(shot)
+        return [self.shots[shot] for shot in late]
+
+    def is_free(self, task_id: str, shot: ShotId) -> bool:
+        """Whether no other shot has this task."""
+        return self._owners.get(task_id, shot) == shot
 
     def claim(self, task_id: str, shot: ShotId) -> bool:
         """Whether a task id is this shot's alone; it is noted as such."""
@@ -144,7 +182,7 @@ class InHand:
         """When the next of those that wait is due."""
         while self._later and self._is_stale(self._later[0]):
             heapq.heappop(self._later)
-        return self._later[0][0] if self._later else None
+        return min([*(entry[0] for entry in self._later[:1]), *self.in_doubt.values()], default=None)
 
     def is_behind_with_fetches(self, now: Moment) -> bool:
         """Whether finished pictures have waited so long that their links are in danger: then nothing new is begun."""
@@ -210,7 +248,7 @@ class InHand:
                 return self.next_open(now, stopping=stopping)
             if now.s >= active.service.quiet_until and active.service.breaker.allows(now.s):
                 self.opens.pop(position)
-                return self.begin(shot, Open(shot))
+                return self.begin(shot, Open(shot, active.life.takes))
         return None
 
     def _is_stale(self, entry: _Entry) -> bool:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from flux2batch.engine.calling import Called, SafetyNet
 from flux2batch.engine.consequences import Consequences
-from flux2batch.engine.events import AccountRefused, NotSent, ShotEvent, Unanswered
+from flux2batch.engine.events import AccountRefused, NotSent, ShotEvent, Ticket, Unanswered
 from flux2batch.engine.in_hand import Active, InHand, Service
 from flux2batch.engine.lifecycle import Life, Phase, advance
 from flux2batch.engine.pacing import Allowance
@@ -35,7 +36,9 @@ class Scheduler:
         at_once: Mapping[str, Callable[[], int]],
         chance: Callable[[], float],
         now: Moment,
+        net: SafetyNet | None = None,
     ) -> None:
+        """`net` says that services call, and how rarely they are asked all the same."""
         self._services = {
             name: Service(
                 throttle=throttle,
@@ -46,7 +49,7 @@ class Scheduler:
             for name, throttle in throttles.items()
         }
         self._in_hand = InHand()
-        self._rules = Consequences(self._in_hand, timeout_s=timeout_s, chance=chance)
+        self._rules = Consequences(self._in_hand, timeout_s=timeout_s, chance=chance, net=net)
         self._aborting = False
 
     # Taking up shots.
@@ -76,6 +79,9 @@ class Scheduler:
             case Phase.READY:
                 active.ready_s = now.s
                 self._in_hand.expect_link(active, now)
+                return Told([], life)
+            case Phase.UNKNOWN:
+                self._rules.await_call(active, since=life.since or now.at, now=now)
                 return Told([], life)
             case _:
                 raise AssertionError(f"BUG: a shot in {life.phase} has nothing to wait for")
@@ -141,7 +147,7 @@ class Scheduler:
         """Whether nothing is in hand, or nothing will be done about what is."""
         if self._aborting:
             return not any(active.busy for active in self._in_hand.shots.values())
-        return not self._in_hand.shots
+        return len(self._in_hand.shots) == len(self._in_hand.silent)
 
     @property
     def is_sending(self) -> bool:
@@ -151,7 +157,7 @@ class Scheduler:
     @property
     def in_hand(self) -> int:
         """How many shots this run has in its hands."""
-        return len(self._in_hand.shots)
+        return len(self._in_hand.shots) - len(self._in_hand.in_doubt) - len(self._in_hand.silent)
 
     @property
     def furthest(self) -> float | None:
@@ -191,6 +197,17 @@ class Scheduler:
         active.busy = False
         facts = self._rules.follow(active, outcome, now)
         return Told(facts, active.life)
+
+    def heed(self, call: Called, ticket: Ticket, now: Moment) -> Told:
+        """Take in a call about a shot in hand: it is a hint to look, and names the task of a lost answer."""
+        active = self._in_hand.shots[call.shot]
+        facts = self._rules.heed(active, call, ticket, now)
+        return Told(facts, active.life)
+
+    def unheard(self, now: Moment) -> list[tuple[ShotId, Told]]:
+        """Shots whose answer was lost and whose call has not come in time, with what follows from that."""
+        late = self._in_hand.fallen_silent(now)
+        return [(active.shot, Told(self._rules.give_up_waiting(active, now), active.life)) for active in late]
 
     def hung_up(self, shot: ShotId, now: Moment) -> Told:
         """A line that was not used is closed; the shot stays an intent for the next run."""

@@ -27,6 +27,7 @@ class Open:
     """Prepare the request and connect."""
 
     shot: ShotId
+    take: int
 
 
 @dataclass(frozen=True, slots=True)

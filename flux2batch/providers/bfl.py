@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -39,8 +40,9 @@ from flux2batch.providers.answers import (
     usable_id,
     wait_of,
 )
+from flux2batch.providers.calls import Call, Forged, Named, Verdict
 from flux2batch.providers.clock import utc_now
-from flux2batch.providers.contract import Line, Picture, Prepared
+from flux2batch.providers.contract import Hook, Line, Picture, Prepared
 from flux2batch.providers.outcomes import (
     NOT_BILLED,
     json_body,
@@ -79,7 +81,11 @@ class Bfl:
 
     def send(self, line: Line, prepared: Prepared) -> Submitted:
         assert isinstance(line, HttpLine)
-        answer = self._wire.post(line, self.origin + prepared.path, prepared.body)
+        url, hook = self.origin + prepared.path, prepared.hook
+        if hook is None:
+            answer = self._wire.post(line, url, prepared.body)
+        else:
+            answer = self._wire.post(line, url, with_webhook(prepared.body, hook), hidden=hook.hidden)
         return read_submitted(answer, prepared, origin=self.origin)
 
     def poll(self, ticket: Ticket) -> Polled:
@@ -87,6 +93,9 @@ class Bfl:
 
     def fetch(self, url: str) -> Downloaded:
         return self._wire.fetch(url)
+
+    def heed(self, call: Call, hook: Hook) -> Verdict:
+        return read_call(call, hook)
 
     def close(self) -> None:
         self._wire.close()
@@ -117,6 +126,25 @@ def write_body(entry: Entry, shot: Shot, pictures: Sequence[Picture]) -> bytes:
     references = {field: url_or_base64(picture, prefix="") for field, picture in zip(fields, pictures, strict=False)}
     body: dict[str, Any] = {"prompt": shot.prompt, **references, **request_fields(entry, shot.params)}
     return json_body(body)
+
+
+def with_webhook(body: bytes, hook: Hook) -> bytes:
+    """The same request, with where to call. The pictures in it may be large: it is not read and written again."""
+    fields = json_body({"webhook_url": hook.url, "webhook_secret": hook.secret.reveal()})
+    return body[:-1] + b"," + fields[1:]
+
+
+def read_call(call: Call, hook: Hook) -> Verdict:
+    """What a call says. BFL gives the secret back as it got it; that is all that proves who calls."""
+    told = call.headers.get("x-webhook-secret", "")
+    if not hmac.compare_digest(told.encode("utf-8", "replace"), hook.secret.reveal().encode()):
+        return Forged(reason="the secret is another one")
+    body = parse_object(call.body) or {}
+    task_id = usable_id(body.get("id")) or usable_id(body.get("task_id"))
+    status = text_at(body, "status")
+    if task_id is None or status is None:
+        return Forged(reason="the call names no task")
+    return Named(task_id=task_id, is_over=status not in _WORKING)
 
 
 def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:

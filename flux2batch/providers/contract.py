@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,21 @@ from flux2batch.engine.events import Downloaded, NotSent, Polled, Submitted, Tic
 from flux2batch.money import Money
 from flux2batch.planning.references.picture import Picture as Picture
 from flux2batch.planning.shot import Shot
+from flux2batch.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """Where a service is to call about one take. Nobody else may know: not a log, not a journal, not an error."""
+
+    url: str = field(repr=False)  # ends in the seal
+    seal: Secret
+    secret: Secret  # what BFL says in return; fal signs
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What is to be taken out of every answer before it is kept or shown."""
+        return (self.seal.reveal(), self.secret.reveal())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +36,7 @@ class Prepared:
     path: str
     body: bytes
     shot_id: str
+    hook: Hook | None = None  # set by whoever listens; what is asked for is the same with it and without
 
 
 class Line(Protocol):

@@ -40,8 +40,10 @@ from flux2batch.providers.answers import (
     usable_id,
     wait_of,
 )
+from flux2batch.providers.calls import Call, Forged, Named, Verdict
 from flux2batch.providers.clock import utc_now
-from flux2batch.providers.contract import Line, Picture, Prepared
+from flux2batch.providers.contract import Hook, Line, Picture, Prepared
+from flux2batch.providers.fal_signature import Keys
 from flux2batch.providers.outcomes import (
     NOT_BILLED,
     json_body,
@@ -60,6 +62,7 @@ UnitPrice = Callable[[str, str], Money | None]
 """The price of one billable unit of a model at an endpoint, from the catalogue or the user's configuration."""
 
 _PLATFORM = "https://api.fal.ai"
+_KEYS = "https://rest.fal.ai"
 _MODERATION = "content_policy_violation"
 
 
@@ -73,6 +76,7 @@ class Fal:
         self._entry = entry
         self._unit_price = unit_price
         self._asked_prices: dict[str, Money | None] = {}
+        self._keys = Keys(self._look_up_keys)
         self.origin = wire.rules.base_url.rstrip("/")
 
     def prepare(self, shot: Shot, pictures: Sequence[Picture]) -> Prepared:
@@ -84,7 +88,12 @@ class Fal:
 
     def send(self, line: Line, prepared: Prepared) -> Submitted:
         assert isinstance(line, HttpLine)
-        answer = self._wire.post(line, self.origin + prepared.path, prepared.body)
+        url, hook = self.origin + prepared.path, prepared.hook
+        if hook is None:
+            answer = self._wire.post(line, url, prepared.body)
+        else:
+            called = f"{url}?{urlencode({'fal_webhook': hook.url})}"
+            answer = self._wire.post(line, called, prepared.body, hidden=hook.hidden)
         return read_submitted(answer, prepared, origin=self.origin)
 
     def poll(self, ticket: Ticket) -> Polled:
@@ -107,6 +116,13 @@ class Fal:
 
     def fetch(self, url: str) -> Downloaded:
         return self._wire.fetch(url)
+
+    def heed(self, call: Call, hook: Hook) -> Verdict:  # noqa: ARG002  # fal proves itself by a signature alone
+        return self._keys.verify(call) or read_call(call)
+
+    def _look_up_keys(self) -> bytes | None:
+        origin = self.origin if self._wire.rules.on_loopback else _KEYS
+        return self._wire.look_up(f"{origin}/.well-known/jwks.json")
 
     def close(self) -> None:
         self._wire.close()
@@ -148,6 +164,14 @@ def write_body(entry: Entry, shot: Shot, pictures: Sequence[Picture]) -> bytes:
     references = {field: sent} if sent else {}
     body: dict[str, Any] = {"prompt": shot.prompt, **references, **request_fields(entry, shot.params)}
     return json_body(body)
+
+
+def read_call(call: Call) -> Verdict:
+    """What a call says whose signature is fal's: fal calls once, when the request is over."""
+    request_id = usable_id((parse_object(call.body) or {}).get("request_id"))
+    if request_id is None or request_id != call.headers.get("x-fal-webhook-request-id"):
+        return Forged(reason="the call names no request, or another one than was signed")
+    return Named(task_id=request_id, is_over=True)
 
 
 def read_submitted(answer: HttpResponse | NotSent | NoAnswer, prepared: Prepared, *, origin: str) -> Submitted:

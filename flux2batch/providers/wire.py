@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes, urljoin
 
@@ -64,8 +64,11 @@ class Wire:
             return NotSent(reason=verdict.reason, offline=False)
         return transport.connect(url, timeout=_CONNECT_S, proxy=self._proxy)
 
-    def post(self, line: Line, url: str, body: bytes) -> Answer:
-        """Send a submit on its line. Redirects are not followed: the key and the money would go with them."""
+    def post(self, line: Line, url: str, body: bytes, *, hidden: Sequence[str] = ()) -> Answer:
+        """Send a submit on its line. Redirects are not followed: the key and the money would go with them.
+
+        `hidden` are texts beside the key that no answer may bring back to where it is kept.
+        """
         verdict = judge(url, purpose="api", rules=self.rules)
         if isinstance(verdict, Forbidden):
             line.close()
@@ -73,14 +76,22 @@ class Wire:
         headers = {**self._headers(verdict), "Content-Type": "application/json"}
         total = _SUBMIT_TOTAL_S + len(body) / _SLOWEST_UPLOAD_BYTES_PER_S
         request = HttpRequest(method="POST", url=url, headers=headers, body=body)
-        return self._without_key(transport.send(line, request, total=total))
+        return self._without_secrets(transport.send(line, request, total=total), hidden)
 
     def ask(self, url: str) -> Answer:
         """GET from the API: a poll, a result, the balance. The key goes only to the service's own hosts."""
         verdict = judge(url, purpose="api", rules=self.rules)
         if isinstance(verdict, Forbidden):
             return NotSent(reason=verdict.reason, offline=False)
-        return self._without_key(self._polls.get(url, headers=self._headers(verdict)))
+        return self._without_secrets(self._polls.get(url, headers=self._headers(verdict)), ())
+
+    def look_up(self, url: str) -> bytes | None:
+        """What is public, without the key: the keys with which a service signs its calls. None where it is not had."""
+        verdict = judge(url, purpose="download", rules=self.rules)
+        if isinstance(verdict, Forbidden):
+            return None
+        answer = self._polls.get(url, headers={"Accept": "application/json"}, public_only=verdict.public_only)
+        return answer.body if isinstance(answer, HttpResponse) and answer.status == 200 else None
 
     def fetch(self, url: str) -> Downloaded:
         """The bytes of a picture, from wherever the service put them, without the key."""
@@ -101,14 +112,14 @@ class Wire:
             url = urljoin(url, target)
         return DownloadFailed(reason=_IN_CIRCLES, status=None, wait_s=None, offline=False)
 
-    def _without_key(self, answer: Answer) -> Answer:
+    def _without_secrets(self, answer: Answer, hidden: Sequence[str]) -> Answer:
         """The answer as it may be kept and shown: a service that repeats the key in an error is not quoted."""
-        key = self._credentials.key.reveal()
-        match answer:
-            case HttpResponse(body=body, headers=headers):
-                return replace(answer, body=_hidden(body, key), headers=_calm(headers, key))
-            case NoAnswer(partial=partial, headers=headers):
-                return replace(answer, partial=_hidden(partial, key), headers=_calm(headers, key))
+        for secret in (self._credentials.key.reveal(), *hidden):
+            match answer:
+                case HttpResponse(body=body, headers=headers):
+                    answer = replace(answer, body=_hidden(body, secret), headers=_calm(headers, secret))
+                case NoAnswer(partial=partial, headers=headers):
+                    answer = replace(answer, partial=_hidden(partial, secret), headers=_calm(headers, secret))
         return answer
 
     def _headers(self, verdict: Allowed) -> Mapping[str, str]:
@@ -116,12 +127,12 @@ class Wire:
         return {**common, **self._credentials.headers()} if verdict.with_key else common
 
 
-def _hidden(body: bytes, key: str) -> bytes:
-    return body.replace(key.encode("utf-8"), b"****")
+def _hidden(body: bytes, secret: str) -> bytes:
+    return body.replace(secret.encode("utf-8"), b"****")
 
 
-def _calm(headers: Mapping[str, str], key: str) -> Mapping[str, str]:
-    return {name: value.replace(key, "****") for name, value in headers.items()}
+def _calm(headers: Mapping[str, str], secret: str) -> Mapping[str, str]:
+    return {name: value.replace(secret, "****") for name, value in headers.items()}
 
 
 def fetch_reference(url: str, *, proxy: str | None) -> Downloaded:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from flux2batch.engine.events import (
     Downloaded,
@@ -29,13 +30,19 @@ from flux2batch.planning.references.picture import Picture
 from flux2batch.planning.references.preparing import prepare
 from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Shot, ShotId
-from flux2batch.providers.contract import Line, Prepared, Provider
+from flux2batch.providers.contract import Hook, Line, Prepared, Provider
 
 Describe = Callable[[bytes, ShotId, Life, int], tuple[bytes, bytes | None]]
 """Write what is known of a shot into its picture, and into the file beside it where the job asks for one."""
 
 MakeWay = Callable[[str], None]
 """Move the picture of an earlier plan out of the way of a new one, just before that is put in place."""
+
+
+class Hooks(Protocol):
+    """Gives each take its own address."""
+
+    def hook_for(self, prepared: Prepared, take: int) -> Hook | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +55,9 @@ class RealHands:
     originals: Gallery
     describe: Describe
     make_way: MakeWay
+    hooks: Hooks | None  # where services are to call, if they are
 
-    def open(self, shot: Shot) -> tuple[Line, Prepared] | NotSent | Rejected:
+    def open(self, shot: Shot, take: int) -> tuple[Line, Prepared] | NotSent | Rejected:
         """The slow work before a submit: references read and encoded, the body written, the connection made."""
         pictures: list[Picture] = []
         for reference in shot.references:
@@ -59,6 +67,8 @@ class RealHands:
             pictures.append(picture)
         provider = self.providers[_provider_of(shot.model)]
         prepared = provider.prepare(shot, pictures)
+        if self.hooks is not None:
+            prepared = replace(prepared, hook=self.hooks.hook_for(prepared, take))
         line = provider.connect(prepared)
         return line if isinstance(line, NotSent) else (line, prepared)
 

@@ -171,6 +171,7 @@ class Run:
             originals=originals,
             describe=self._describe,
             make_way=doorman.make_way,
+            hooks=None,
         )
         with SheetWriter(self.root) as sheet:
             ending = self._execute(hands, doorman, _AndTheSheet(observer, sheet))

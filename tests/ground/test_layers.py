@@ -50,7 +50,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         rooms=(
             "engine.lifecycle", "engine.policy", "engine.pacing", "engine.work", "engine.in_hand",
-            "engine.consequences", "engine.scheduler",
+            "engine.calling", "engine.consequences", "engine.scheduler",
             "reporting.ledger", "reporting.sheet",
         ),
         foreign=("tenacity", "jinja2", "markupsafe"),
@@ -59,9 +59,9 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         rooms=(
             "engine.clock", "engine.journal", "engine.records", "engine.lock", "engine.run_directory",
-            "pictures", "providers", "emulator", "reporting",
+            "pictures", "providers", "emulator", "reporting", "webhooks",
         ),
-        foreign=("requests", "urllib3", "tenacity", "PIL", "wcwidth", "certifi", "filelock"),
+        foreign=("requests", "urllib3", "tenacity", "PIL", "wcwidth", "certifi", "filelock", "cryptography"),
         never=(),
     ),
     Layer(rooms=("engine",), foreign=("tenacity",), never=()),
