@@ -58,11 +58,11 @@ def as_command(
     )
 
 
-def format_option(function: Callable[..., Any]) -> Callable[..., Any]:
+def format_option(function: Callable[..., Any], *, further: Sequence[str] = ()) -> Callable[..., Any]:
     """--format, for every command that reports problems of an input."""
     return click.option(
         "--format",
-        type=click.Choice(FORMATS),
+        type=click.Choice([*FORMATS, *further]),
         default="text",
         show_default=True,
         callback=choose_format,

@@ -98,7 +98,7 @@ class Console:
     stderr: TextIO
     environ: Mapping[str, str]
     choice: Choice
-    format: Format  # of problems
+    format: Format | Literal["junit"]  # of problems
 
     @property
     def width(self) -> int:
@@ -127,9 +127,20 @@ class Console:
         """The problems as --format asks: on stdout where they are the answer and a program reads it."""
         from flux2batch.reading.rendering import FOR_MACHINES, render
 
+        if self.format == "junit":
+            self._report(problems)
+            return
         stream = self.stdout if as_answer and self.format in FOR_MACHINES else self.stderr
         colour = colour_wanted(stream, self.environ, self.choice)
         stream.write(render(problems, format=self.format, colour=colour, width=width_of(stream, self.environ)))
+
+    def _report(self, problems: Sequence[Problem]) -> None:
+        """A report of a test run is one document: where a command ends early, it holds what ended it."""
+        from datetime import UTC, datetime
+
+        from flux2batch.reading.junit import by_file, junit
+
+        self.stdout.write(junit(by_file(problems), at=datetime.now(UTC)))
 
     def _write(self, stream: TextIO, parts: Iterable[Part]) -> None:
         colour = colour_wanted(stream, self.environ, self.choice)
@@ -162,7 +173,7 @@ def choose_colour(context: click.Context, _option: click.Parameter, value: Choic
         context.meta[_COLOUR] = value
 
 
-def choose_format(context: click.Context, _option: click.Parameter, value: Format) -> Format:
+def choose_format(context: click.Context, _option: click.Parameter, value: str) -> str:
     """The callback of --format: problems that end the command anywhere take this form."""
     context.meta[_FORMAT] = value
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import click
@@ -36,6 +37,7 @@ class Checked:
     examples=[
         ("flux2batch validate job.yaml", "Check a job, its data, templates, references and every shot"),
         ("flux2batch validate jobs/*.yaml --format github", "In CI: problems appear in the pull request"),
+        ("flux2batch validate jobs/*.yaml --format junit > jobs.xml", "A test report: each file is a case"),
         ("flux2batch validate job.yaml --quick", "The file alone, as fast as an editor wants it"),
     ],
 )
@@ -55,7 +57,7 @@ class Checked:
 @click.option("--assume-price", metavar="X", type=Dollars(), help="Taken as by plan; no price is checked here.")
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Read this config.toml.")
 @check_urls_option
-@format_option
+@partial(format_option, further=["junit"])
 def command(
     files: tuple[Path, ...],
     quick: bool,
@@ -78,9 +80,13 @@ def command(
         checked = _with_shots(
             checked, config=config, max_shots=max_shots, allow_paths=allow_paths, check_urls=check_urls
         )
-    problems = [problem for each in checked for problem in each.problems] + _same_names(checked)
+    same_names = _same_names(checked)
+    problems = [problem for each in checked for problem in each.problems] + same_names
 
     console = this_console()
+    if format == "junit":
+        console.stdout.write(_as_junit(checked, same_names, strict=strict))
+        raise click.exceptions.Exit(exit_code(problems, strict=strict))
     if format not in FOR_MACHINES:
         for each in checked:
             if each.job and not has_errors(each.problems, strict=strict):
@@ -147,6 +153,17 @@ def _same_names(checked: Sequence[Checked]) -> list[Problem]:
             )
         )
     return problems
+
+
+def _as_junit(checked: Sequence[Checked], same_names: Sequence[Problem], *, strict: bool) -> str:
+    """Every file that was named is a case, with what was found on the way through it, wherever that stands."""
+    from datetime import UTC, datetime
+
+    from flux2batch.reading.junit import by_file, junit
+
+    further = by_file(same_names)
+    files = {each.name: [*each.problems, *further.get(each.name, ())] for each in checked}
+    return junit(files, at=datetime.now(UTC), strict=strict)
 
 
 def _counts(job: Job, shots: int | None) -> str:
