@@ -222,11 +222,17 @@ def _salvage(silence: NoAnswer, prepared: Prepared, *, origin: str) -> Submitted
     task_id = usable_id(salvaged(silence.partial, "id")) if silence.status == 200 else None
     if task_id is None:
         return silent(silence)
+    # Of a URL that was cut off its host is the part that matters: the base does not know what a region keeps.
+    region = _HOST_OF_POLLS.search(silence.partial)
+    home = region.group(1).decode("ascii") if region else origin
     return Accepted(
-        ticket=_ticket(task_id, salvaged(silence.partial, "polling_url"), prepared, origin=origin),
+        ticket=_ticket(task_id, salvaged(silence.partial, "polling_url"), prepared, origin=home),
         charge=None,
         evidence="salvaged from a cut answer",
     )
+
+
+_HOST_OF_POLLS = re.compile(rb'"polling_url"\s*:\s*"(https?://[A-Za-z0-9.:-]{1,300})/')
 
 
 def read_polled(answer: HttpResponse | NotSent | NoAnswer) -> Polled:

@@ -150,8 +150,39 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
+class _HeadLines:
+    """The lines of an answer's head. One that the connection broke off in is none: it may hold half a task id."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.is_cut = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self.file.readline(limit)
+        if len(line) < limit and not line.endswith(b"\n"):
+            self.is_cut = True
+            return b""
+        return line
+
+    def close(self) -> None:
+        self.file.close()
+
+
 class _PatientResponse(http.client.HTTPResponse):
-    """Skips every interim answer (100, 103), where the standard library skips only 100."""
+    """Skips every interim answer (100, 103), where the standard library skips only 100; and knows a whole head from
+    one that ended early, where the standard library takes the end of the connection for the end of the head."""
+
+    is_cut = False
+
+    def begin(self) -> None:
+        whole: Any = self.fp
+        lines = _HeadLines(whole)
+        self.fp = lines  # type: ignore[assignment]  # only its lines are read here
+        try:
+            super().begin()
+        finally:
+            self.fp = whole
+            self.is_cut = lines.is_cut
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -246,6 +277,8 @@ class _Connection:
             answer = http.client.HTTPConnection.getresponse(raw)
             status = answer.status
             headers = {name.lower(): value for name, value in answer.getheaders()}
+            if isinstance(answer, _PatientResponse) and answer.is_cut:
+                return _silence("the answer was cut short", complete, status, headers, body)
             promised = answer.length
             while chunk := answer.read1(_CHUNK):
                 body += chunk
