@@ -116,6 +116,7 @@ def run(
         state_folder=user_state_path("flux2batch", appauthor=False),
         accept_rollback=False,
         fork=False,
+        webhook=None,
     )
     with open_run(plan, wishes, environ=os.environ, now=datetime.now(UTC)) as opened:
         outlook = opened.outlook

@@ -12,9 +12,11 @@ from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.plan import job_options, selection_options
 from flux2batch.commands.running_a_plan import Manner, plan_of, run_a_plan, running_options, wishes_for
+from flux2batch.errors import UsageError
 
 if TYPE_CHECKING:
     from flux2batch.engine.policy import Unknowns
+    from flux2batch.running.webhooks import Webhook
 
 
 @as_command(
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
     help="Look for finished pictures there as well; repeatable.",
 )
 @click.option("--fresh", is_flag=True, help="Look for finished pictures nowhere but in the run directory.")
+@click.option("--webhook", metavar="URL", help="Where services reach you when a picture is ready: they are asked less.")
+@click.option(
+    "--webhook-listen",
+    metavar="HOST:PORT",
+    help="Where this run hears such calls; this machine alone unless told otherwise. [127.0.0.1:8787]",
+)
 @running_options
 @selection_options
 @check_urls_option
@@ -48,6 +56,8 @@ def command(
     out: Path | None,
     reuse: tuple[Path, ...],
     fresh: bool,
+    webhook: str | None,
+    webhook_listen: str | None,
     yes: bool,
     max_usd: Decimal | None,
     up_to_budget: bool,
@@ -106,6 +116,7 @@ def command(
         fresh=fresh,
         reuse=reuse,
         moderated_ok=moderated_ok,
+        webhook=_webhook(webhook, webhook_listen, emulated=emulated),
     )
     manner = Manner(
         yes=yes,
@@ -116,3 +127,13 @@ def command(
         next_time=f"flux2batch run {file}",
     )
     run_a_plan(plan, wishes, manner)
+
+
+def _webhook(url: str | None, listen: str | None, *, emulated: bool) -> Webhook | None:
+    if url is None:
+        if listen is not None:
+            raise UsageError("--webhook-listen goes with --webhook URL: nobody would know where to call.")
+        return None
+    from flux2batch.running.webhooks import LISTEN, read_webhook
+
+    return read_webhook(url, listen or LISTEN, emulated=emulated)

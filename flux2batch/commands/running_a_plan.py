@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flux2batch.running.again import Again
     from flux2batch.running.outlook import Outlook
     from flux2batch.running.run import Run, Wishes
+    from flux2batch.running.webhooks import Webhook
 
 _ASKS_FOR_A_BUDGET = Decimal(10)
 
@@ -113,7 +114,14 @@ def plan_of(
 
 
 def wishes_for(
-    *, root: Path, emulate: bool, emulated: bool, command: str, max_usd: Decimal | None, **rest: Any
+    *,
+    root: Path,
+    emulate: bool,
+    emulated: bool,
+    command: str,
+    max_usd: Decimal | None,
+    webhook: Webhook | None = None,
+    **rest: Any,
 ) -> Wishes:
     """How this call is to be run, with what follows from this machine."""
     from platformdirs import user_state_path
@@ -130,12 +138,14 @@ def wishes_for(
         state_folder=user_state_path("flux2batch", appauthor=False),
         accept_rollback=False,
         fork=False,
+        webhook=webhook,
         **rest,
     )
 
 
 def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | None = None) -> NoReturn:
     """Show it, ask, run it, and end the command with the exit code of what became of it."""
+    from flux2batch.commands import calls_shown
     from flux2batch.commands import run_shown as shown
     from flux2batch.commands.signals import EXIT_CODES, heard
     from flux2batch.engine.executor import FactsUnrecorded
@@ -150,6 +160,7 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
         outlook = run.outlook
         if not as_json:
             console.say_all(shown.summary(plan, outlook, emulated=wishes.emulated))
+            console.say_all(calls_shown.before(wishes.webhook))
         if not outlook.has_work and not as_json:
             _nothing_to_do(console, run)
         if outlook.new:
@@ -174,6 +185,7 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
             observer.finished(replace(report, exit_code=code))
         elif outlook.has_work:
             console.say_all(shown.ending(report, seconds=seconds, command=manner.next_time))
+            console.say_all(calls_shown.after(run.calls))
             console.say("  ", styled(str(report.root / "index.html"), "cyan"))
     if manner.open_sheet:
         click.launch(str(report.root / "index.html"))

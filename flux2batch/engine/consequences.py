@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from flux2batch.engine.calling import MOST_CALLS, Called, SafetyNet
+from flux2batch.engine.calling import MOST_CALLS, Called
 from flux2batch.engine.events import (
     Accepted,
     AccountRefused,
@@ -53,12 +53,9 @@ _SHARE = 0.35
 class Consequences:
     """The rules of one run, and what it has learnt of how long pictures take."""
 
-    def __init__(
-        self, in_hand: InHand, *, timeout_s: float, chance: Callable[[], float], net: SafetyNet | None
-    ) -> None:
+    def __init__(self, in_hand: InHand, *, timeout_s: float, chance: Callable[[], float]) -> None:
         self._in_hand = in_hand
         self._timeout_s = timeout_s
-        self._net = net  # where services call
         self._chance = chance
         self._paces: dict[str, Pace] = {}
         self.again: dict[ShotId, Life] = {}  # whose take was given up or handed back: they want a new one
@@ -182,7 +179,7 @@ class Consequences:
         _advance(active, outcome, now)
         if active.early is not None:
             return [outcome, *self._accepted_by_call(active, *active.early, now)]
-        if self._net is not None and not self.stopping:
+        if active.service.net is not None and not self.stopping:
             self.await_call(active, since=sent_at, now=now)
             return [outcome]
         facts = self._resubmitted(active, now)
@@ -281,7 +278,7 @@ class Consequences:
 
     def _rendered(self, active: Active, outcome: Rendered, now: Moment) -> list[ShotEvent]:
         if active.accepted_here and not active.life.counters.expired:
-            if self._expects_calls(active) and not active.called:
+            if active.service.is_relied_on and not active.called:
                 active.service.missed += 1  # and since when it has been ready nobody knows
             else:
                 self._paces.setdefault(active.kind, Pace()).saw(now.s - active.accepted_s)
@@ -338,14 +335,12 @@ class Consequences:
         if active.look_again:
             active.look_again = False
             return now.s
-        if self._net is not None and self._expects_calls(active):
-            return now.s + self._net.wait_s(called=bool(active.called), looks=active.looks)
+        service = active.service
+        if service.net is not None and service.is_relied_on:
+            return now.s + service.net.wait_s(called=bool(active.called), looks=active.looks)
         age_s = now.s - active.accepted_s
         pace = self._paces.setdefault(active.kind, Pace())
         return active.accepted_s + pace.next_age(age_s, share=_SHARE)
-
-    def _expects_calls(self, active: Active) -> bool:
-        return self._net is not None and self._net.relies(active.service.missed)
 
     def _out_of_time(self, active: Active, now: Moment) -> bool:
         since = active.accepted_s if active.accepted_here else active.taken_s

@@ -36,7 +36,7 @@ class Hands(Protocol):
 
     def send(self, line: Line, prepared: Prepared) -> Submitted: ...
 
-    def poll(self, ticket: Ticket) -> Polled: ...
+    def poll(self, ticket: Ticket, *, called: bool) -> Polled: ...
 
     def fetch(self, work: Fetch) -> ShotEvent: ...
 
@@ -125,7 +125,7 @@ class Crew:
                 line.close()
                 return HungUp()
             case Poll():
-                return self._hands.poll(work.ticket)
+                return self._hands.poll(work.ticket, called=work.called)
             case Fetch():
                 return self._hands.fetch(work)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from flux2batch.engine.calling import Called
+from flux2batch.engine.calling import Called, SafetyNet
 from flux2batch.engine.events import Ticket
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.pacing import Allowance
@@ -34,6 +34,7 @@ class Service:
     allowance: Allowance
     unknowns: Unknowns
     at_once: Callable[[], int] | None  # for how many takes it has room, where it can say so itself
+    net: SafetyNet | None  # where it calls: how rarely it is asked all the same
     breaker: Breaker = CLOSED
     taking: int = 0  # takes that count against the throttle: from the opening of a line to the last poll
     quiet_until: float = 0.0  # no new take before: a 429 asked for it, or the network is away
@@ -50,6 +51,11 @@ class Service:
             and self.taking < self.throttle.limit
             and (self.at_once is None or self.taking < self.at_once())
         )
+
+    @property
+    def is_relied_on(self) -> bool:
+        """Whether it calls, as far as is known."""
+        return self.net is not None and self.net.relies(self.missed)
 
     @property
     def is_closed(self) -> bool:
@@ -233,9 +239,10 @@ class InHand:
             if not service.allowance.take(now.s):
                 return None
             heapq.heappop(service.due_polls)
-            ticket = self.shots[shot].life.ticket
-            assert ticket is not None, "BUG: accepted without a ticket"
-            return self.begin(shot, Poll(shot, ticket))
+            active = self.shots[shot]
+            assert active.life.ticket is not None, "BUG: accepted without a ticket"
+            called = active.called > 0 and active.looks == 0
+            return self.begin(shot, Poll(shot, active.life.ticket, called))
         return None
 
     def next_open(self, now: Moment, *, stopping: bool) -> Work | None:

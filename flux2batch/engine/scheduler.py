@@ -36,20 +36,21 @@ class Scheduler:
         at_once: Mapping[str, Callable[[], int]],
         chance: Callable[[], float],
         now: Moment,
-        net: SafetyNet | None = None,
+        nets: Mapping[str, SafetyNet] | None = None,
     ) -> None:
-        """`net` says that services call, and how rarely they are asked all the same."""
+        """`nets` has the services that call, and how rarely each is asked all the same."""
         self._services = {
             name: Service(
                 throttle=throttle,
                 allowance=Allowance(rate=polls_per_s[name], tokens=1.0, at=now.s),
                 unknowns=unknowns[name],
                 at_once=at_once.get(name),
+                net=(nets or {}).get(name),
             )
             for name, throttle in throttles.items()
         }
         self._in_hand = InHand()
-        self._rules = Consequences(self._in_hand, timeout_s=timeout_s, chance=chance, net=net)
+        self._rules = Consequences(self._in_hand, timeout_s=timeout_s, chance=chance)
         self._aborting = False
 
     # Taking up shots.

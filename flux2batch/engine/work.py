@@ -50,6 +50,7 @@ class Poll:
 
     shot: ShotId
     ticket: Ticket
+    called: bool  # the service has just said that it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,9 @@ class Bfl:
     def fetch(self, url: str) -> Downloaded:
         return self._wire.fetch(url)
 
+    def collect(self, ticket: Ticket) -> Polled:
+        return self.poll(ticket)  # state and result are one answer
+
     def heed(self, call: Call, hook: Hook) -> Verdict:
         return read_call(call, hook)
 

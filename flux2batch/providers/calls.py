@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from flux2batch.engine.events import Polled, Ticket
 from flux2batch.providers.contract import Hook
 
 
@@ -43,7 +44,14 @@ class Unverified:
 Verdict = Named | Forged | Unverified
 
 
+@runtime_checkable
 class CallsBack(Protocol):
     """A provider whose service calls when a picture is ready."""
 
-    def heed(self, call: Call, hook: Hook) -> Verdict: ...
+    def heed(self, call: Call, hook: Hook) -> Verdict:
+        """Whether the service itself sent this to the take's address."""
+        ...
+
+    def collect(self, ticket: Ticket) -> Polled:
+        """Ask for the result of a task that is over, as a call has said; what it said is not believed."""
+        ...

@@ -100,6 +100,12 @@ class Fal:
         status = read_status(self._wire.ask(ticket.poll_url))
         if not isinstance(status, Completed):
             return status
+        return self._result(ticket, status)
+
+    def collect(self, ticket: Ticket) -> Polled:
+        return self._result(ticket, Completed(error=None, error_type=None, inference_s=None))
+
+    def _result(self, ticket: Ticket, status: Completed) -> Polled:
         assert ticket.result_url is not None, "BUG: a fal ticket without a result URL"
         return read_result(self._wire.ask(ticket.result_url), status, unit_usd=self._unit_usd(ticket))
 
@@ -365,14 +371,21 @@ def _rendered(answer: HttpResponse, completed: Completed, charge: Charge | None)
     if body is None or not frames or len(frames) != len(listed):
         return poll_again(answer, "the request is completed, but its picture is missing")
     seed = body.get("seed")
+    seconds = _inference_s(body) if completed.inference_s is None else completed.inference_s
     return Rendered(
         frames=frames,
         expires_at=None,
         seed=seed if isinstance(seed, int) else None,
         prompt=text_at(body, "prompt"),
         charge=charge,
-        details={} if completed.inference_s is None else {"duration_s": completed.inference_s},
+        details={} if seconds is None else {"duration_s": seconds},
     )
+
+
+def _inference_s(body: Mapping[str, Any]) -> float | None:
+    timings = body.get("timings")
+    seconds = money.amount_in(timings.get("inference")) if isinstance(timings, dict) else None
+    return None if seconds is None else float(seconds)
 
 
 def _frame(image: Mapping[str, Any], *, nsfw: bool) -> Frame:

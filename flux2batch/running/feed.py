@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 
 from flux2batch.engine.executor import Offer, Resumed
@@ -61,8 +61,8 @@ class PlanFeed:
                 yield _offer(shot, shots[shot.id])
 
 
-def resumed(standing: Standing, services: Iterable[str]) -> list[Resumed]:
-    """What earlier runs left on its way."""
+def resumed(standing: Standing, services: Iterable[str], *, called: Collection[str] = ()) -> list[Resumed]:
+    """What earlier runs left on its way; of services that call also what is in doubt, which a call may settle."""
     known = set(services)
     return [
         Resumed(
@@ -72,7 +72,8 @@ def resumed(standing: Standing, services: Iterable[str]) -> list[Resumed]:
             life=life,
         )
         for shot, life in standing.open.items()
-        if life.phase in _ON_THE_WAY and life.intended is not None and service_of(life.intended.model) in known
+        if life.intended is not None and service_of(life.intended.model) in known
+        if life.phase in _ON_THE_WAY or (life.phase is Phase.UNKNOWN and service_of(life.intended.model) in called)
     ]
 
 

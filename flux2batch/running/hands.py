@@ -75,8 +75,9 @@ class RealHands:
     def send(self, line: Line, prepared: Prepared) -> Submitted:
         return self.providers[_provider_of(prepared.model)].send(line, prepared)
 
-    def poll(self, ticket: Ticket) -> Polled:
-        return self.providers[ticket.provider].poll(ticket)
+    def poll(self, ticket: Ticket, *, called: bool) -> Polled:
+        provider = self.providers[ticket.provider]
+        return provider.collect(ticket) if called and isinstance(provider, CallsBack) else provider.poll(ticket)
 
     def fetch(self, work: Fetch) -> Saved | LinkExpired | DownloadFailed:
         """Download one frame, check it, and put it in place: whole and durable, or not at all."""

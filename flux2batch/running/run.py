@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 
 from flux2batch import __version__
+from flux2batch.engine.calling import SafetyNet, safety_net
 from flux2batch.engine.clock import RealClock
 from flux2batch.engine.crew import Crew
 from flux2batch.engine.events import BalanceSeen, Event, Retried, RunBegan, RunEnded, Saved, ShotEvent
@@ -36,6 +37,7 @@ from flux2batch.pictures.placing import Gallery
 from flux2batch.planning.configuration import concurrency
 from flux2batch.planning.plan import Plan, row_of
 from flux2batch.planning.shot import ShotId
+from flux2batch.providers.contract import Engine
 from flux2batch.reporting import ledger
 from flux2batch.running.again import Again, OnlySome, asked_again, clear_away, with_lives
 from flux2batch.running.exits import exit_code_of
@@ -48,10 +50,12 @@ from flux2batch.running.reuse import NOBODY, Neighbourhood, adopt, look_around, 
 from flux2batch.running.services import Services, open_services
 from flux2batch.running.sheet_writer import SheetWriter
 from flux2batch.running.standings import Counts, count
+from flux2batch.running.webhooks import Calls, Webhook, open_calls
 
 _WORKERS = 32
 # BFL's replies name 1,200 polls a minute: a tenth of them is left for others. fal names no limit.
-_POLLS_PER_S: Mapping[str, float] = {"bfl": 18.0, "fal": 40.0}
+# A poll of workers of one's own costs nobody anything.
+_POLLS_PER_S: Mapping[str, float] = {"bfl": 18.0, "fal": 40.0, "local": 200.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Wishes:
     state_folder: Path  # the user's: limits across runs, and what is remembered of run directories
     accept_rollback: bool
     fork: bool
+    webhook: Webhook | None  # where services are to call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,7 @@ class Run:
         directory: RunDirectory,
         services: Services,
         stack: ExitStack,
+        calls: Calls | None = None,
         again: Again | None = None,
     ) -> None:
         self._plan = plan
@@ -102,6 +108,7 @@ class Run:
         self._directory = directory
         self._services = services
         self._clock = RealClock()
+        self.calls = calls  # what services said, where they were asked to
         self._crew: Crew | None = None
         self._executor: Executor | None = None
         self._stop: Stop = "no"
@@ -124,10 +131,22 @@ class Run:
             root=directory.root,
         )
 
+        if self.outlook.has_work:
+            for name, engine in self._engines.items():
+                engine.check(self._models_of(name))
+
     @property
     def root(self) -> Path:
         """The run directory."""
         return self._directory.root
+
+    @property
+    def _engines(self) -> Mapping[str, Engine]:
+        providers = self._services.providers
+        return {name: provider for name, provider in providers.items() if isinstance(provider, Engine)}
+
+    def _models_of(self, service: str) -> list[str]:
+        return [model for model, _ in self._plan.totals.models if service_of(model) == service]
 
     @property
     def budget(self) -> Money | None:
@@ -140,9 +159,17 @@ class Run:
         """The run directory's journal."""
         return self._directory.journal
 
+    def make_ready(self) -> Iterator[str]:
+        """Load what draws on machines of one's own; a line on each. `go` does it where nobody has."""
+        if self.outlook.has_work:
+            for name, engine in self._engines.items():
+                yield from engine.make_ready(self._models_of(name))
+
     def stop(self, how: Stop) -> None:
         """Finish what is in flight ("drain"), or stop at once ("now"). A signal's handler may call it."""
         self._stop = how
+        for engine in self._engines.values():
+            engine.stop()
         if self._executor is not None:
             self._executor.stop = how
         if self._crew is not None:
@@ -150,6 +177,7 @@ class Run:
 
     def go(self, observer: Observer) -> Report:
         """Run until nothing is left to do. What was accepted is brought home, whatever happens."""
+        list(self.make_ready())
         journal, run_id = self.journal, secrets.token_hex(4)
         providers = self._services.providers
         self._append([(None, self._began(run_id))])
@@ -171,7 +199,7 @@ class Run:
             originals=originals,
             describe=self._describe,
             make_way=doorman.make_way,
-            hooks=None,
+            hooks=self.calls,
         )
         with SheetWriter(self.root) as sheet:
             ending = self._execute(hands, doorman, _AndTheSheet(observer, sheet))
@@ -236,6 +264,8 @@ class Run:
     def _execute(self, hands: RealHands, doorman: Doorman, observer: Observer) -> Ending:
         services = tuple(self._services.providers)
         self._crew = Crew(hands, size=_WORKERS)
+        if self.calls is not None:
+            self.calls.wake = self._crew.nudge
         self._executor = Executor(
             scheduler=self._scheduler(services),
             journal=_WithCompanions(self.journal, doorman),
@@ -245,12 +275,13 @@ class Run:
             observer=observer,
             budgets=self._budgets,
             committed=self._standing.committed,
+            ear=self.calls,
         )
         self._executor.stop = self._stop
         try:
             return self._executor.run(
                 PlanFeed(InSendingOrder(self._plan, self._asked), self._standing, services),
-                resumed(self._standing, services),
+                resumed(self._standing, services, called=self.calls.services if self.calls else frozenset()),
             )
         finally:
             self._crew.dismiss(patience_s=1.0)
@@ -284,12 +315,19 @@ class Run:
             unknowns={
                 service: FREE_TAKES if _is_free(self._plan, service) else self._wishes.unknowns for service in services
             },
-            at_once={},
+            at_once={name: _room(engine) for name, engine in self._engines.items()},
             chance=Random().random,
             now=self._clock.now(),
         )
+            nets=self._nets,
 
     def _began(self, run_id: str) -> RunBegan:
+    @property
+    def _nets(self) -> dict[str, SafetyNet]:
+        """The services that call, and how rarely they are asked all the same."""
+        net = safety_net(float(self._plan.job.run.timeout_s))
+        return dict.fromkeys(self.calls.services, net) if self.calls else {}
+
         job = self._plan.job
         return RunBegan(
             run=run_id,
@@ -349,7 +387,13 @@ def open_run(
         services = stack.enter_context(
             open_services(plan, emulate=wishes.emulate, inner=directory.inner, environ=environ)
         )
-        yield Run(plan=plan, wishes=wishes, directory=directory, services=services, stack=stack, again=again)
+        calls: Calls | None = None
+        if wishes.webhook is not None:
+            listening = open_calls(wishes.webhook, providers=services.providers, inner=directory.inner)
+            calls = stack.enter_context(listening)
+        yield Run(
+            plan=plan, wishes=wishes, directory=directory, services=services, stack=stack, calls=calls, again=again
+        )
 
 
 def write_ledger(directory: RunDirectory) -> None:
@@ -402,6 +446,10 @@ def _throttle(plan: Plan, service: str) -> Throttle:
 
 
 def _is_free(plan: Plan, service: str) -> bool:
+def _room(engine: Engine) -> Callable[[], int]:
+    return lambda: engine.at_once
+
+
     """Whether no picture that the plan asks of this service costs anything."""
     quotes = [batch.quote for batch in plan.totals.batches if service_of(batch.model) == service]
     return all(quote is not None and quote.max == ZERO for quote in quotes)
