@@ -30,6 +30,7 @@ from flux2batch.planning.references.picture import Picture
 from flux2batch.planning.references.preparing import prepare
 from flux2batch.planning.references.shelf import ReferenceShelf
 from flux2batch.planning.shot import Shot, ShotId
+from flux2batch.providers.calls import CallsBack
 from flux2batch.providers.contract import Hook, Line, Prepared, Provider
 
 Describe = Callable[[bytes, ShotId, Life, int], tuple[bytes, bytes | None]]

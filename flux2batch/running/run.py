@@ -318,16 +318,16 @@ class Run:
             at_once={name: _room(engine) for name, engine in self._engines.items()},
             chance=Random().random,
             now=self._clock.now(),
-        )
             nets=self._nets,
+        )
 
-    def _began(self, run_id: str) -> RunBegan:
     @property
     def _nets(self) -> dict[str, SafetyNet]:
         """The services that call, and how rarely they are asked all the same."""
         net = safety_net(float(self._plan.job.run.timeout_s))
         return dict.fromkeys(self.calls.services, net) if self.calls else {}
 
+    def _began(self, run_id: str) -> RunBegan:
         job = self._plan.job
         return RunBegan(
             run=run_id,
@@ -445,11 +445,11 @@ def _throttle(plan: Plan, service: str) -> Throttle:
     )
 
 
-def _is_free(plan: Plan, service: str) -> bool:
 def _room(engine: Engine) -> Callable[[], int]:
     return lambda: engine.at_once
 
 
+def _is_free(plan: Plan, service: str) -> bool:
     """Whether no picture that the plan asks of this service costs anything."""
     quotes = [batch.quote for batch in plan.totals.batches if service_of(batch.model) == service]
     return all(quote is not None and quote.max == ZERO for quote in quotes)
