@@ -13,7 +13,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 say = @printf '%s\n'
 
-.PHONY: help demo browser test check format lint types torture bench docs peers clean
+.PHONY: help demo browser test check format lint types torture bench docs site peers clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,10 +58,15 @@ bench: $(VENV)/.ready-dev ## measure; nothing is asserted
 docs: $(VENV)/.ready-dev ## write the pages that are made from the code
 	@$(BIN)/python docs/generate.py
 
+site: $(VENV)/.ready-docs ## build the pages into a website: site/index.html
+	$(say) "site: mkdocs build --strict"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(say) "site: site/index.html"
+
 peers: $(PEERS)/.ready ## install other people's clients of BFL and fal into .peers, for the tests of the emulator
 
 clean: ## remove .venv, .peers and caches
-	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(PEERS) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps are newer than pyproject.toml while the environment is up to date.
 $(VENV)/.ready: pyproject.toml | $(BIN)/python
@@ -72,6 +77,11 @@ $(VENV)/.ready: pyproject.toml | $(BIN)/python
 $(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
 	$(say) "setup: installing flux2batch, its dependencies and the tools for tests into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.ready
+
+$(VENV)/.ready-docs: pyproject.toml | $(BIN)/python
+	$(say) "setup: installing the generator of the website into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(VENV)/.ready
 
 $(BIN)/python:
