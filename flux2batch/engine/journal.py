@@ -25,6 +25,7 @@ from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money, usd
 from flux2batch.planning.shot import ShotId
+from flux2batch.private_files import private_file
 
 SCHEMA_VERSION = 1
 _APPLICATION = 0x46324231  # "F2B1"
@@ -132,7 +133,8 @@ class Journal:
         for leftover in (new, *_companions(new)):
             leftover.unlink(missing_ok=True)
         try:
-            with closing(_connect(new, mode="rwc")) as database:
+            private_file(new)  # its log and its index will have the same rights
+            with closing(_connect(new, mode="rw")) as database:
                 _fill(database, run_directory_id)
             new.replace(path)
             # Without this the file itself may be gone after a power loss, and with it everything that was committed.

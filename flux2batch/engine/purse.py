@@ -12,6 +12,7 @@ from flux2batch.engine.policy import Overrun
 from flux2batch.errors import MachineError
 from flux2batch.money import Money, usd
 from flux2batch.planning.shot import ShotId
+from flux2batch.private_files import private_file, private_folder
 
 _MICRO = Decimal(1_000_000)
 
@@ -48,7 +49,8 @@ class DailyPurse:
         self._day = now.astimezone(UTC).date().isoformat()
         self._leased: dict[ShotId, Money] = {}
         try:
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(file.parent)
+            private_file(file)
             self._database = sqlite3.connect(file, isolation_level=None, timeout=30)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")

@@ -7,14 +7,16 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from flux2batch.engine.journal import Journal, JournalDamaged
 from flux2batch.engine.lock import DirectoryLock
+from flux2batch.engine.new_directory import NewFolders, refuse_links
 from flux2batch.errors import MachineError, Refused, UsageError
+from flux2batch.private_files import private_file, private_folder
 
 INNER = ".flux2batch"
 _TRACES = ("plan.jsonl", "ledger.jsonl", "ledger.csv")  # what every run leaves beside its journal
@@ -61,37 +63,59 @@ def is_run_directory(root: Path) -> bool:
 def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None) -> Iterator[RunDirectory]:
     """Open the run directory for this process alone, made anew where there is none.
 
-    Raises Refused where it belongs to another job or to another kind of service, and MachineError where it cannot be
-    written, is locked, damaged, copied or older than it was.
+    Raises Refused where it belongs to another job or to another kind of service, or holds links, and MachineError where
+    it cannot be written, is locked, damaged, copied or older than it was. One that was made here and in which nothing
+    was recorded is gone when the context ends.
     """
     inner = root / INNER
+    folders = NewFolders(inner)
     try:
-        inner.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folders.make()
+        refuse_links(inner)
         probe(inner)
     except OSError as error:
         raise MachineError(f"{root} cannot be written: {(error.strerror or str(error)).lower()}.") from error
-    with DirectoryLock(inner, now=now):
-        path = inner / "journal.db"
-        fresh = not path.exists()
-        if fresh and path.with_name("journal.db-wal").exists():
-            raise JournalDamaged(f"{path} is gone, and what belongs to it is left. Nothing was sent.")
-        if fresh and (traces := [name for name in _TRACES if (root / name).exists()]):
-            raise JournalDamaged(
-                f"{path} is gone, but {root} has been run before ({', '.join(traces)} is there): starting afresh"
-                " would buy everything again. Nothing was sent. Bring the journal back, or choose another --out."
-            )
-        journal = (
-            Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
+    with ExitStack() as stack:
+        stack.callback(folders.take_back)
+        stack.enter_context(DirectoryLock(inner, now=now))
+        stack.callback(folders.empty)
+        directory = stack.enter_context(_opened(root, purpose, memory))
+        try:
+            yield directory
+        finally:
+            used = _has_events(directory.journal)
+            if used:
+                folders.keep()
+            if used and memory is not None:
+                memory.remember(directory.journal, root)
+
+
+@contextmanager
+def _opened(root: Path, purpose: Purpose, memory: Memory | None) -> Iterator[RunDirectory]:
+    """The journal of a run directory that is locked, made where there is none."""
+    path = journal_of(root)
+    fresh = not path.exists()
+    if fresh and path.with_name("journal.db-wal").exists():
+        raise JournalDamaged(f"{path} is gone, and what belongs to it is left. Nothing was sent.")
+    if fresh and (traces := [name for name in _TRACES if (root / name).exists()]):
+        raise JournalDamaged(
+            f"{path} is gone, but {root} has been run before ({', '.join(traces)} is there): starting afresh"
+            " would buy everything again. Nothing was sent. Bring the journal back, or choose another --out."
         )
-        with closing(journal):
-            _belong(journal, root, purpose)
-            if memory is not None:
-                memory.recognise(journal, root)
-            try:
-                yield RunDirectory(root=root, journal=journal)
-            finally:
-                if memory is not None:
-                    memory.remember(journal, root)
+    journal = Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
+    with closing(journal):
+        _belong(journal, root, purpose)
+        if memory is not None and not fresh:
+            memory.recognise(journal, root)
+        yield RunDirectory(root=root, journal=journal)
+
+
+def _has_events(journal: Journal) -> bool:
+    """Whether anything was ever recorded. A journal that cannot say so is one to keep."""
+    try:
+        return journal.last_seq > 0
+    except sqlite3.Error:
+        return True
 
 
 @contextmanager
@@ -194,7 +218,8 @@ class Memory:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._file.parent)
+            private_file(self._file)
             database = sqlite3.connect(self._file, isolation_level=None, timeout=30)
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(self._SCHEMA)

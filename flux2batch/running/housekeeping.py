@@ -157,7 +157,8 @@ class Doorman:
 def replace_file(path: Path, chunks: Iterator[str]) -> None:
     """Write a text file beside its place and put it there whole."""
     part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
+    part.unlink(missing_ok=True)  # never written through: in a run directory from somebody else it may be a link
+    with part.open("x", encoding="utf-8", newline="\n") as file:
         file.writelines(chunks)
     part.replace(path)
     sync_folder(path.parent)

@@ -18,6 +18,7 @@ from flux2batch.engine.events import Intended, SendBegan, ShotEvent, Unanswered,
 from flux2batch.engine.journal import Entry, Journal, JournalDamaged
 from flux2batch.engine.lifecycle import UNBORN, IllegalEvent, Life, Phase
 from flux2batch.engine.lock import DirectoryLock
+from flux2batch.engine.new_directory import refuse_links
 from flux2batch.engine.recovery import Salvage, salvage
 from flux2batch.engine.run_directory import INNER, Memory, RunDirectory, journal_of
 from flux2batch.errors import Refused
@@ -57,9 +58,10 @@ def is_whole(root: Path) -> bool:
 def recover(root: Path, *, memory: Memory, now: datetime) -> Recovered:
     """Make a new journal of all that can be read of the damaged one, which is kept beside it.
 
-    Raises Refused where the journal is whole, and MachineError where somebody drives the directory.
+    Raises Refused where the journal is whole or links lie beside it, and MachineError where somebody drives it.
     """
     path = journal_of(root)
+    refuse_links(path.parent)
     with DirectoryLock(path.parent, now=now):
         if is_whole(root):
             raise Refused(f"The journal of {root} is whole: there is nothing to recover.")

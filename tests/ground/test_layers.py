@@ -31,6 +31,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         rooms=(
             "__init__", "durable", "errors", "money", "resources", "safe_text", "text_width", "redaction", "secret",
+            "private_files",
             "reading.problems", "reading.codes", "engine.events",
             "planning.canonical", "planning.sweep.numerals", "planning.sweep.slugs",
         ),
@@ -59,6 +60,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         rooms=(
             "engine.clock", "engine.journal", "engine.records", "engine.lock", "engine.run_directory",
+            "engine.new_directory",
             "pictures", "providers", "emulator", "reporting", "webhooks",
         ),
         foreign=("requests", "urllib3", "tenacity", "PIL", "wcwidth", "certifi", "filelock", "cryptography"),

@@ -98,8 +98,9 @@ class Trial:
 
     @property
     def tasks(self) -> int:
-        """How many pictures the service was asked for, by its own books."""
-        return int(self.ask_books("SELECT COUNT(*) FROM tasks")[0][0]) if self.root.exists() else 0
+        """How many pictures the service was asked for, by its own books. A run that was refused leaves none."""
+        books = self.root / ".flux2batch" / "emulator.db"
+        return int(self.ask_books("SELECT COUNT(*) FROM tasks")[0][0]) if books.exists() else 0
 
     def facts(self, kind: str) -> int:
         """How many facts of a kind the journal holds by now."""
