@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -38,10 +40,11 @@ class FakeHosts:
     def __init__(self, names: Iterable[str], folder: Path) -> None:
         self.hosts = {name: FakeHost(name) for name in names}
         self.asked: list[str] = []  # names that somebody wanted to be resolved
+        self.may_see_the_key: set[str] = set()
         self.certificate = folder / "ca.pem"
         self._key = folder / "key.pem"
         self._servers: list[ThreadingHTTPServer] = []
-        self._certify(folder)
+        self._certify()
         for host in self.hosts.values():
             self._serve(host)
 
@@ -65,11 +68,10 @@ class FakeHosts:
             server.shutdown()
             server.server_close()
 
-    def _certify(self, folder: Path) -> None:
-        names = ",".join(f"DNS:{name}" for name in self.hosts)
-        command = [*_CERTIFICATE.split(), "-addext", f"subjectAltName={names}"]
-        command += ["-keyout", str(self._key), "-out", str(self.certificate)]
-        subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    def _certify(self) -> None:
+        certificate, key = _certified(tuple(self.hosts))
+        self.certificate.write_bytes(certificate)
+        self._key.write_bytes(key)
 
     def _serve(self, host: FakeHost) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -99,6 +101,18 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # a client that hangs up is what these tests are about
+
+
+@cache
+def _certified(names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """A certificate for these names and its key, made once in a session: that takes longer than most tests."""
+    with tempfile.TemporaryDirectory(prefix="fake-hosts-") as name:
+        certificate, key = Path(name, "ca.pem"), Path(name, "key.pem")
+        command = [*_CERTIFICATE.split(), "-addext", f"subjectAltName={','.join(f'DNS:{each}' for each in names)}"]
+        subprocess.run(
+            [*command, "-keyout", str(key), "-out", str(certificate)], cwd=name, capture_output=True, check=True
+        )
+        return certificate.read_bytes(), key.read_bytes()
 
 
 def _handler(host: FakeHost) -> Callable[..., BaseHTTPRequestHandler]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
+import canary
 import pytest
 from fake_hosts import FakeHosts
 from PIL import Image
@@ -32,8 +33,7 @@ from flux2batch.providers.hosts import BFL, FAL, Forbidden, is_public_address, j
 from flux2batch.providers.wire import fetch_reference
 from flux2batch.secret import Secret
 
-CANARY = "bfl_c4n4ryc4n4ryc4n4ry"
-FAL_CANARY = "c4n4ry00-0000-4000-8000-000000000000:c4n4ryc4n4ry"
+CANARY, FAL_CANARY = canary.BFL, canary.FAL
 WITH_BFL_KEY = ("api.bfl.ai", "api.eu2.bfl.ai")
 
 
@@ -299,6 +299,7 @@ def test_s26_of_fals_hosts_only_the_queue_sees_the_key(hosts: FakeHosts):
 
 @pytest.mark.usefixtures("public")
 def test_s26_a_custom_base_url_opens_its_own_origin_alone(hosts: FakeHosts, provider: Make):
+    hosts.may_see_the_key.add("cdn.evil.test")  # a person says so, in the environment or the configuration
     bfl = provider("bfl", "https://cdn.evil.test")
     prepared = Prepared(model="bfl/flux-2-pro", path="/v1/flux-2-pro", body=b"{}", shot_id="0" * 32)
     bfl.send(bfl.connect(prepared), prepared)
@@ -346,6 +347,7 @@ def test_s28_a_dotenv_gives_a_key_and_decides_nothing_else(tmp_path: Path, monke
             f"HTTPS_PROXY={stranger.bfl_base_url}\nHTTP_PROXY={stranger.bfl_base_url}\nSSL_CERT_FILE=/nowhere\n"
         )
         monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("BFL_API_KEY")  # it would win
         monkeypatch.setenv("BFL_BASE_URL", emulator.bfl_base_url)
         before = dict(os.environ)
         with Client("bfl/flux-2-klein-4b") as client:

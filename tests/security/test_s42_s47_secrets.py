@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import canary
 import pytest
 from raw_server import RawServer, answer, read_request, serving
 
@@ -30,7 +31,7 @@ from flux2batch.providers.transport import HttpResponse, Pool, Timeouts
 from flux2batch.providers.wire import Credentials
 from flux2batch.secret import Secret
 
-CANARY = "bfl_c4n4ryc4n4ryc4n4ry"
+CANARY = canary.BFL
 SIGNATURE = "c4n4rysignature"
 
 
