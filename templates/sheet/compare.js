@@ -147,11 +147,11 @@ const compare = (() => {
       playing,
       dom.make("button", { type: "button", hidden: mode !== "slider", onclick: exchange, title: "Change places" }, "Change places"),
       dom.make("span", { className: "gap" }),
-      dom.button("Zoom out (−)", () => zoomBy(1 / 1.5), { className: "round" }, dom.icon("minus")),
-      dom.make("output", { className: "percent", "aria-label": "Zoom" }),
-      dom.button("Zoom in (+)", () => zoomBy(1.5), { className: "round" }, dom.icon("plus")),
+      dom.button("Zoom out (−)", () => zoomBy(1 / 1.5), { className: "round zoom" }, dom.icon("minus")),
+      dom.make("output", { className: "percent zoom", "aria-label": "Zoom" }),
+      dom.button("Zoom in (+)", () => zoomBy(1.5), { className: "round zoom" }, dom.icon("plus")),
       dom.button("100 %", fullSize, { title: "One pixel for one pixel (Z)" }),
-      dom.button("Fit", () => see(lens.whole), { title: "Whole pictures (F)" }),
+      dom.button("Fit", () => see(lens.whole), { className: "zoom", title: "Whole pictures (F)" }),
       dom.button("Close (Esc)", close, { className: "round" }, dom.icon("reject")),
     );
     showPercent();

@@ -62,7 +62,7 @@ const data = (() => {
 
   function labelAt(name, at) {
     const value = at < 0 ? null : axis(name).values[at];
-    return value ? (value.label ?? value.id) : "none";
+    return value ? (value.label ?? value.id) || "(empty)" : "none";
   }
 
   const labelOf = (shot, name) => labelAt(name, positionOf(shot, name));

@@ -77,7 +77,11 @@
     const states = new Map();
     for (const shot of data.shots) states.set(shot.state, (states.get(shot.state) || 0) + 1);
     const spent = data.shots.reduce((sum, shot) => sum + shot.micros, 0);
-    const parts = [shown === all ? words.count(all, "picture") : `${shown.toLocaleString("en")} of ${words.count(all, "picture")}`];
+    // A shot without a picture is not counted as one.
+    const made = states.get("done") || 0;
+    const counted = words.count(all, made === all ? "picture" : "shot");
+    const parts = [shown === all ? counted : `${shown.toLocaleString("en")} of ${counted}`];
+    if (made < all) parts.push(words.count(made, "picture"));
     for (const [state, n] of states) if (state !== "done") parts.push(`${n.toLocaleString("en")} ${words.state(state).toLowerCase()}`);
     if (spent) parts.push(words.money(spent));
     summary.replaceChildren(

@@ -60,7 +60,7 @@ def test_headings_count_their_shots(open_sheet: Any) -> None:
     page = open_sheet(experiment())
 
     assert page.locator(".column .count").all_inner_texts() == ["36", "36", "36", "24"]
-    assert page.locator("#summary").inner_text().startswith("132 pictures · 2 moderated · 1 failed")
+    assert page.locator("#summary").inner_text().startswith("132 shots · 129 pictures · 2 moderated · 1 failed")
 
 
 def test_a_job_without_axes_is_a_gallery(open_sheet: Any) -> None:
