@@ -10,7 +10,7 @@ from pathlib import Path
 from flux2batch.engine.run_directory import INNER
 from flux2batch.errors import AccountError, Refused
 from flux2batch.planning.configuration import is_loopback
-from flux2batch.planning.keys import find_keys, key_fault
+from flux2batch.planning.keys import KEY_NAMES, find_keys, key_fault
 from flux2batch.planning.plan import Plan
 from flux2batch.providers.contract import Provider
 from flux2batch.providers.registry import make
@@ -18,7 +18,6 @@ from flux2batch.running.feed import service_of
 from flux2batch.secret import Secret
 
 _Keys = dict[str, tuple[str | None, Secret | None]]  # service → base URL where it is not the configured one, and key
-_NEED_NO_KEY = frozenset({"local"})
 _EMULATED_LATENCY = "0.6±0.2"
 _BOOKS = "emulator.db"
 
@@ -66,7 +65,7 @@ def open_services(plan: Plan, *, emulate: bool, inner: Path, environ: Mapping[st
 
 def _real(plan: Plan, environ: Mapping[str, str]) -> _Keys:
     keys, _ = find_keys(environ, [Path.cwd(), plan.job.folder])
-    needed = [name for name in services_of(plan) if name not in _NEED_NO_KEY]
+    needed = [name for name in services_of(plan) if name in KEY_NAMES]  # others look after theirs themselves
     faults = [fault for name in needed if (fault := key_fault(name, keys.get(name))) is not None]
     if faults:
         raise AccountError("\n".join(f"{fault.message}. {fault.help or ''}".strip() for fault in faults))
