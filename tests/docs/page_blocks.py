@@ -15,7 +15,7 @@ SHOWN = {"text", "mermaid", "diff", "csv"}  # looked at, and not done
 DONE = {"bash", "console", "output", "yaml", "toml", "json", "python", "jinja"}
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<kind>[\w.+-]*)(?P<rest>.*)$")
-_FILE = re.compile(r"^# file: (?P<name>\S+)(?P<wrong> \(wrong on purpose\))?$")
+_FILE = re.compile(r"^# file: (?P<name>\S+)(?: \((?P<aside>wrong on purpose|not before its model is known)\))?$")
 _EXIT = re.compile(r"^(?P<call>.*\S)\s+# exit code (?P<code>\d+)$")
 _KEY = re.compile(r"^export (?:BFL_API_KEY|FAL_KEY)=…$")
 _MARK = "@@ block "
@@ -39,7 +39,13 @@ class Block:
     def is_wrong(self) -> bool:
         """Whether the page shows it because it is wrong."""
         found = self._file()
-        return bool(found and found["wrong"])
+        return bool(found and found["aside"] == "wrong on purpose")
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it can only be checked by what the page does later."""
+        found = self._file()
+        return bool(found and found["aside"] and not self.is_wrong)
 
     @property
     def is_job(self) -> bool:
@@ -95,6 +101,8 @@ def _steps(block: Block, keys: dict[str, str]) -> Iterator[str]:
 def _checks(block: Block) -> Iterator[str]:
     assert block.file is not None
     name = shlex.quote(block.file)
+    if block.is_early:
+        return
     if block.is_job and block.is_wrong:
         yield f"! flux2batch validate {name}"
     elif block.is_job:

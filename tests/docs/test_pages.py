@@ -57,12 +57,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "outputs").mkdir()
     for name in _PICTURES:
         Image.new("RGB", (256, 192), "teal").save(folder / f"{name}.jpg")
-    shims = tmp_path / "shims"
+    shims, site = tmp_path / "shims", tmp_path / "site"
     shims.mkdir()
-    for name, body in STAND_INS.items():
+    pip = f'exec "{sys.executable}" "{ROOT}/tests/docs/stand_in_pip.py" "{site}" "$@"'
+    for name, body in {**STAND_INS, "pip": pip}.items():
         (shims / name).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         (shims / name).chmod(0o755)
     monkeypatch.setenv("PATH", os.pathsep.join([str(shims), str(Path(sys.executable).parent), os.environ["PATH"]]))
+    monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.setenv("BROWSER", "true")
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("COLUMNS", "100")
