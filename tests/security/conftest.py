@@ -11,6 +11,7 @@ import canary
 import certifi
 import pytest
 from fake_hosts import FakeHosts
+from shop import Service, Shop
 
 from flux2batch.providers import transport
 
@@ -78,7 +79,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-# Hosts.
+# A service on loopback, and hosts.
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """An emulator that is the service of every job in this test: it stands on loopback, so a run costs nothing."""
+    with Service(latency="0.01") as opened:
+        monkeypatch.setenv("BFL_BASE_URL", opened.bfl_base_url)
+        monkeypatch.setenv("FAL_BASE_URL", opened.fal_base_url)
+        yield opened
+
+
+@pytest.fixture
+def shop(tmp_path: Path, capsys: _Watched, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A folder to run commands in."""
+    monkeypatch.chdir(tmp_path)
+    return Shop(tmp_path, capsys)
 
 
 @pytest.fixture
