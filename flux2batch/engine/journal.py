@@ -109,6 +109,11 @@ class Standing:
         open_usd = sum((life.committed for life in self.open.values()), start=ZERO)
         return Money(sum((one.charged + one.at_risk for one in self.ended.values()), start=open_usd))
 
+    def committed_of(self, shot: ShotId) -> Money:
+        """What one shot has cost, or may have; nothing for one that is not known."""
+        ended = self.ended.get(shot)
+        return Money(ended.charged + ended.at_risk) if ended else self.open.get(shot, UNBORN).committed
+
 
 class Journal:
     """One run directory's journal. `driving` opens it for writing; the caller holds the directory's lock."""

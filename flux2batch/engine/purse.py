@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -47,7 +48,6 @@ class DailyPurse:
         self._limit = per_day_usd
         self._run = run_directory
         self._day = now.astimezone(UTC).date().isoformat()
-        self._leased: dict[ShotId, Money] = {}
         try:
             private_folder(file.parent)
             private_file(file)
@@ -60,26 +60,48 @@ class DailyPurse:
 
     def reserve(self, shot: ShotId, amount: Money) -> Overrun | None:
         """Lease the amount from today's limit, or say that it does not fit. Other runs see it at once."""
-        try:
-            with self._database:
-                self._database.execute("BEGIN IMMEDIATE")
-                spent = self._today()
-                if spent + amount > self._limit:
-                    self._database.execute("ROLLBACK")
-                    return Overrun(limit="today's limit", limit_usd=self._limit, committed_usd=spent, needed_usd=amount)
-                self._write(shot, Money(self._leased.get(shot, self._known(shot)) + amount))
-        except sqlite3.Error as error:
-            raise MachineError(f"The daily limit cannot be kept: {error}.") from error
+        with self._keeping(), self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            spent = self._today()
+            if spent + amount > self._limit:
+                self._database.execute("ROLLBACK")
+                return Overrun(limit="today's limit", limit_usd=self._limit, committed_usd=spent, needed_usd=amount)
+            self._write(shot, Money(self._of_today(shot) + amount))
         return None
 
     def settle(self, shot: ShotId, committed: Money) -> None:
-        """The lease becomes what the shot has cost, or may have."""
-        if shot not in self._leased or self._leased[shot] == committed:
+        """The shot's leases become what it has cost, or may have. One that was never leased stays without."""
+        with self._keeping():
+            leased = self._of_all_days(shot)
+            if leased is not None and leased != committed:
+                self._change({shot: Money(committed - leased)})
+
+    def settle_up(self, committed: Callable[[ShotId], Money]) -> None:
+        """Settle what earlier processes of this run directory leased: one that died could not do it itself."""
+        with self._keeping():
+            rows = self._database.execute(
+                "SELECT shot, SUM(micro_usd) FROM leases WHERE run_directory = ? GROUP BY shot", (self._run,)
+            )
+            changes = {ShotId(shot): Money(committed(ShotId(shot)) - _in_usd(micro)) for shot, micro in rows}
+            self._change({shot: change for shot, change in changes.items() if change})
+
+    def _change(self, changes: Mapping[ShotId, Money]) -> None:
+        """Each goes to the day of the shot's newest lease: what was spent on an earlier day stays there."""
+        if not changes:
             return
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            for shot, change in changes.items():
+                self._database.execute(
+                    "UPDATE leases SET micro_usd = MAX(0, micro_usd + ?) WHERE run_directory = ? AND shot = ?"
+                    " AND day = (SELECT MAX(day) FROM leases WHERE run_directory = ? AND shot = ?)",
+                    (int(change * _MICRO), self._run, shot, self._run, shot),
+                )
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
         try:
-            with self._database:
-                self._database.execute("BEGIN IMMEDIATE")
-                self._write(shot, committed)
+            yield
         except sqlite3.Error as error:
             raise MachineError(f"The daily limit cannot be kept: {error}.") from error
 
@@ -88,20 +110,29 @@ class DailyPurse:
 
     def _today(self) -> Money:
         row = self._database.execute("SELECT SUM(micro_usd) FROM leases WHERE day = ?", (self._day,)).fetchone()
-        return usd(Decimal(row[0] or 0) / _MICRO)
+        return _in_usd(row[0] or 0)
 
-    def _known(self, shot: ShotId) -> Money:
+    def _of_today(self, shot: ShotId) -> Money:
         row = self._database.execute(
             "SELECT micro_usd FROM leases WHERE run_directory = ? AND shot = ? AND day = ?",
             (self._run, shot, self._day),
         ).fetchone()
-        return usd(Decimal(row[0]) / _MICRO) if row else usd(0)
+        return _in_usd(row[0]) if row else usd(0)
+
+    def _of_all_days(self, shot: ShotId) -> Money | None:
+        row = self._database.execute(
+            "SELECT SUM(micro_usd) FROM leases WHERE run_directory = ? AND shot = ?", (self._run, shot)
+        ).fetchone()
+        return None if row[0] is None else _in_usd(row[0])
 
     def _write(self, shot: ShotId, amount: Money) -> None:
-        self._leased[shot] = amount
         self._database.execute(
             "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (self._run, shot, self._day, int(amount * _MICRO))
         )
+
+
+def _in_usd(micro: int) -> Money:
+    return usd(Decimal(micro) / _MICRO)
 
 
 def spent_today(file: Path, *, now: datetime) -> Money:
@@ -111,4 +142,4 @@ def spent_today(file: Path, *, now: datetime) -> Money:
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
         day = now.astimezone(UTC).date().isoformat()
         row = database.execute("SELECT SUM(micro_usd) FROM leases WHERE day = ?", (day,)).fetchone()
-    return usd(Decimal(row[0] or 0) / _MICRO)
+    return _in_usd(row[0] or 0)

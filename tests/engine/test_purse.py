@@ -187,3 +187,42 @@ def test_a_purse_without_a_limit_lets_everything_through():
     free.close()
 
     assert free.reserve(ShotId("a"), usd("1000000")) is None
+
+
+def test_the_next_process_settles_what_a_dead_one_leased(tmp_path: Path):
+    file = tmp_path / "spend.db"
+    with closing(purse(file)) as dead:
+        for shot in ("done", "free", "never intended", "in flight"):
+            dead.reserve(ShotId(shot), usd("0.05"))
+    committed = {"done": usd("0.03"), "in flight": usd("0.05")}
+
+    with closing(purse(file)) as after, closing(purse(file, "other")) as other:
+        after.settle_up(lambda shot: committed.get(shot, usd(0)))
+        other.settle_up(lambda _: usd(0))
+
+    assert spent_today(file, now=NOW) == usd("0.08")
+
+
+def test_what_a_resumed_shot_cost_is_settled_by_the_process_that_heard_of_it(tmp_path: Path):
+    file = tmp_path / "spend.db"
+    with closing(purse(file)) as dead:
+        dead.reserve(ShotId("a"), usd("0.05"))
+
+    with closing(purse(file)) as after:
+        after.settle(ShotId("a"), usd("0.02"))
+
+    assert spent_today(file, now=NOW) == usd("0.02")
+
+
+def test_what_was_spent_on_an_earlier_day_is_not_spent_again_today(tmp_path: Path):
+    file, tomorrow = tmp_path / "spend.db", NOW + timedelta(days=1)
+    with closing(purse(file)) as first:
+        first.reserve(ShotId("a"), usd("0.05"))
+        first.settle(ShotId("a"), usd("0.05"))
+
+    with closing(purse(file, now=tomorrow)) as again:
+        again.reserve(ShotId("a"), usd("0.05"))
+        again.settle(ShotId("a"), usd("0.09"))  # of both takes
+
+    assert spent_today(file, now=NOW) == usd("0.05")
+    assert spent_today(file, now=tomorrow) == usd("0.04")

@@ -140,10 +140,10 @@ BUGS = (
         "engine/purse.py",
         (
             (
-                '                self._database.execute("BEGIN IMMEDIATE")\n                spent = self._today()\n',
-                "                spent = self._today()\n",
+                '            self._database.execute("BEGIN IMMEDIATE")\n            spent = self._today()\n',
+                "            spent = self._today()\n",
             ),
-            ('                    self._database.execute("ROLLBACK")\n', ""),
+            ('                self._database.execute("ROLLBACK")\n', ""),
         ),
         ("tests/engine/test_purse.py",),
     ),
