@@ -305,6 +305,7 @@ class Run:
             now=self._clock.now().at,
         )
         self._stack.callback(purse.close)
+        purse.settle_up(self._standing.committed_of)
         return purse
 
     def _scheduler(self, services: Sequence[str]) -> Scheduler:
