@@ -26,12 +26,17 @@ from flux2batch.pictures.checking import Checked, Flaw, check
 from flux2batch.pictures.paths import with_extension
 from flux2batch.pictures.placing import Conflict, Gallery, Placed
 from flux2batch.pictures.trimming import trim
+from flux2batch.pictures.troubles import unforeseen
+from flux2batch.planning.files.folder import FileFault
 from flux2batch.planning.references.picture import Picture
 from flux2batch.planning.references.preparing import prepare
 from flux2batch.planning.references.shelf import ReferenceShelf
-from flux2batch.planning.shot import Shot, ShotId
+from flux2batch.planning.shot import Reference, Shot, ShotId
 from flux2batch.providers.calls import CallsBack
 from flux2batch.providers.contract import Hook, Line, Prepared, Provider
+
+_UNREADABLE = "FB412"
+"""The machine's doing, not the file's: a full table of open files, a disk that fails. It may pass."""
 
 Describe = Callable[[bytes, ShotId, Life, int], tuple[bytes, bytes | None]]
 """Write what is known of a shot into its picture, and into the file beside it where the job asks for one."""
@@ -62,8 +67,10 @@ class RealHands:
         """The slow work before a submit: references read and encoded, the body written, the connection made."""
         pictures: list[Picture] = []
         for reference in shot.references:
-            picture = prepare(reference, self.shelf)
+            picture = self._prepared(reference)
             if not isinstance(picture, Picture):
+                if picture.code == _UNREADABLE:
+                    raise MachineError(f"{picture.message}. Its shots were not sent; run again when it can be read.")
                 return Rejected(status=0, reason=f"{picture.code} {picture.message}", parameters=())
             pictures.append(picture)
         provider = self.providers[_provider_of(shot.model)]
@@ -72,6 +79,12 @@ class RealHands:
             prepared = replace(prepared, hook=self.hooks.hook_for(prepared, take))
         line = provider.connect(prepared)
         return line if isinstance(line, NotSent) else (line, prepared)
+
+    def _prepared(self, reference: Reference) -> Picture | FileFault:
+        try:
+            return prepare(reference, self.shelf)
+        except OSError as problem:
+            raise unforeseen(problem) or problem from problem
 
     def send(self, line: Line, prepared: Prepared) -> Submitted:
         return self.providers[_provider_of(prepared.model)].send(line, prepared)
