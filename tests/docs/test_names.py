@@ -40,8 +40,16 @@ def text_of(path: Path) -> str:
 
 
 def spans(path: Path) -> list[str]:
+    """What stands between backticks, but for the columns about other people's tools."""
     fenced = re.compile(r"^( *)(`{3,}).*?^\1\2$", re.MULTILINE | re.DOTALL)
-    return _SPAN.findall(fenced.sub("", text_of(path)))
+    return _SPAN.findall("\n".join(_without_theirs(fenced.sub("", text_of(path)).splitlines())))
+
+
+def _without_theirs(lines: list[str]) -> Iterator[str]:
+    is_theirs = False
+    for line in lines:
+        is_theirs = line.startswith("| theirs |") or (is_theirs and line.startswith("|"))
+        yield re.sub(r"^\|(?:[^|\\]|\\.)*\|", "", line) if is_theirs else line
 
 
 def calls(path: Path) -> Iterator[tuple[str, str]]:

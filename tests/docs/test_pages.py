@@ -27,7 +27,7 @@ STAND_INS = {
     "uv": "exit 0",
 }
 _OTHER_YAML = {"on", "jobs", "repos", "runs"}  # the files of CI and of pre-commit
-# Pages of Python alone, whose examples run in one process there, and more is asked of them.
+# Pages whose Python runs in one process there, where more is asked of it.
 ELSEWHERE = {
     "docs/coming-from.md": "tests/client/test_coming_from.py",
     "docs/python.md": "tests/client/test_python_page.py",
@@ -80,27 +80,26 @@ def test_every_block_is_of_a_kind_that_is_tested(path: Path) -> None:
     assert unknown == []
 
 
-FOLLOWED = [path for path in PAGES if name_of(path) not in ELSEWHERE and any(b.kind in DONE for b in blocks(path))]
+FOLLOWED = [path for path in PAGES if any(block.kind in DONE for block in blocks(path))]
 
 
 @pytest.mark.parametrize("page", ELSEWHERE)
-def test_a_page_that_is_run_elsewhere_is_python_alone_and_is_run_there(page: str) -> None:
+def test_python_that_is_run_elsewhere_is_run_there(page: str) -> None:
     test = (ROOT / ELSEWHERE[page]).read_text(encoding="utf-8")
 
-    assert {block.kind for block in blocks(ROOT / page)} == {"python"}
     assert f'"{Path(page).name}"' in test
     assert "exec(compile(EXAMPLES[number]" in test
 
 
 @pytest.mark.parametrize("path", FOLLOWED, ids=name_of)
 def test_a_page_can_be_followed_from_top_to_bottom(path: Path, desk: Path, keys: dict[str, str]) -> None:
-    page = blocks(path)
-    code, said = run_in_a_terminal(script(page, keys=keys), folder=desk, environ=os.environ)
+    mine = [block for block in blocks(path) if not (block.kind == "python" and name_of(path) in ELSEWHERE)]
+    code, said = run_in_a_terminal(script(mine, keys=keys), folder=desk, environ=os.environ)
     printed = by_block(said)
 
     assert code == 0, f"exit code {code}; the last of it:\n{said[-3000:]}"
     assert "end" in printed
-    for number, block in enumerate(page):
+    for number, block in enumerate(mine):
         if block.kind == "output":
             before = printed[number - 1]
             lost = missing(block.text, before)
