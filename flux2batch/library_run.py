@@ -101,7 +101,7 @@ def run(
     """
     emulated = emulate or on_this_machine(plan)
     bound = None if max_usd is None else Money(Decimal(str(max_usd)))
-    if not emulated and bound is None and plan.job.budget.max_usd is None:
+    if not emulated and bound is None and plan.job.budget.max_usd is None and plan.cost.max:
         raise Refused("flux2batch.run needs max_usd=…, or a budget in the job: it spends money without asking.")
     wishes = Wishes(
         root=Path(out) if out is not None else plan.job.folder / "runs" / (plan.name + ".emulated" * emulated),

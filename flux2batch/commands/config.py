@@ -67,6 +67,13 @@ def _settings(configuration: Configuration) -> Iterator[tuple[str, Any]]:
         yield f"service.{name}.base_url", service.base_url
         yield f"service.{name}.concurrency", service.concurrency
         yield f"service.{name}.proxy", _without_password(service.proxy)
+    local = configuration.local
+    yield "service.local.weights", local.weights
+    yield "service.local.device", local.device
+    yield "service.local.dtype", local.dtype
+    yield "service.local.offload", local.offload
+    yield "service.local.quantise", local.quantise
+    yield "service.local.fleet", local.fleet
     yield "reuse.folders", configuration.reuse
     yield "models.folders", configuration.models
     for model, price in configuration.prices.items():
@@ -115,6 +122,8 @@ def _in_words(setting: str, value: Any) -> str:
     if isinstance(value, PriceOverride):
         parts = ", ".join(f"{name} {show(amount)}" for name, amount in value.amounts)
         return f"{show(value.flat)} a picture" if value.flat is not None else parts
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items()) or "none"
     if isinstance(value, tuple):
         return ", ".join(str(each) for each in value)
     return show(value) if isinstance(value, Decimal) else str(value)
@@ -143,6 +152,8 @@ def _plain(value: Any) -> Any:
             return {name: float(amount) for name, amount in value.amounts}
         case PriceOverride():
             return _plain(value.flat)
+        case Mapping():
+            return {name: str(each) for name, each in value.items()}
         case tuple():
             return [str(each) for each in value]
         case _:

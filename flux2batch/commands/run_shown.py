@@ -101,7 +101,11 @@ class OneLine:
 
     def standing(self, standing: Progress, now: Moment) -> None:
         self._tally.stands(
-            in_hand=standing.in_hand, committed=standing.committed, stopping=standing.stopping, now_s=now.s
+            in_hand=standing.in_hand,
+            committed=standing.committed,
+            stopping=standing.stopping,
+            furthest=standing.furthest,
+            now_s=now.s,
         )
         if now.s - self._drawn_s >= _FRAME_S:
             self._drawn_s = now.s
@@ -134,7 +138,13 @@ class PlainLines:
 
     def standing(self, standing: Progress, now: Moment) -> None:
         tally = self._tally
-        tally.stands(in_hand=standing.in_hand, committed=standing.committed, stopping=standing.stopping, now_s=now.s)
+        tally.stands(
+            in_hand=standing.in_hand,
+            committed=standing.committed,
+            stopping=standing.stopping,
+            furthest=standing.furthest,
+            now_s=now.s,
+        )
         self._said_s = now.s if self._said_s is None else self._said_s
         tenth = tally.finished * 10 // tally.wanted if tally.wanted else 10
         if tenth > self._said_tenth or now.s - self._said_s >= _SAY_EVERY_S:

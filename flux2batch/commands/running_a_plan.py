@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from flux2batch.commands.console import Console, fail, is_terminal, styled, this_console
+from flux2batch.commands.local_flags import local_options, with_local_flags
 from flux2batch.commands.plan import Dollars
 from flux2batch.errors import Refused
 
@@ -63,6 +64,7 @@ class OnUnknown(click.ParamType[Any]):
 def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The flags of every command that runs a plan."""
     for option in (
+        local_options,
         click.option("--quiet", "-q", is_flag=True, help="No progress."),
         click.option("--json", "as_json", is_flag=True, help="Events, one a line."),
         click.option("--open", "open_sheet", is_flag=True, help="Open the contact sheet at the end."),
@@ -104,8 +106,10 @@ def plan_of(
     job, problems = load_job(file, allow_paths=allow_paths, sets=sets)
     if job is None or has_errors(problems, strict=strict):
         fail(problems, strict=strict)
-    configuration = load_configuration(
-        file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
+    configuration = with_local_flags(
+        load_configuration(
+            file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
+        )
     )
     options = PlanOptions(check_budget=False, strict=strict, **selection)
     plan = plan_job(job, configuration=configuration, options=options)
@@ -150,6 +154,7 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
     from flux2batch.commands.signals import EXIT_CODES, heard
     from flux2batch.engine.executor import FactsUnrecorded
     from flux2batch.reporting.progress import Tally
+    from flux2batch.running.licences import new_licences, note_shown
     from flux2batch.running.run import open_run
 
     console = this_console()
@@ -158,14 +163,20 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
         console.show_problems(plan.warnings)
     with open_run(plan, wishes, environ=os.environ, now=datetime.now(UTC), again=again) as run:
         outlook = run.outlook
+        licences = {} if wishes.emulate or not outlook.has_work else new_licences(plan, wishes.state_folder)
         if not as_json:
             console.say_all(shown.summary(plan, outlook, emulated=wishes.emulated))
+            console.say_all(("  ", styled(f"licence of {model}: ", "dim"), text) for model, text in licences.items())
             console.say_all(calls_shown.before(wishes.webhook))
         if not outlook.has_work and not as_json:
             _nothing_to_do(console, run)
         if outlook.new:
             _within_budget(run, plan, up_to_budget=manner.up_to_budget)
             _consent(console, plan, outlook, yes=manner.yes, emulate=wishes.emulate, emulated=wishes.emulated)
+        for line in run.make_ready():
+            console.say("  ", styled(line, "dim"))
+        if not as_json:
+            note_shown(licences, wishes.state_folder)
         tally = Tally(wanted=outlook.new + outlook.on_the_way, budget=run.budget, committed=outlook.committed_usd)
         observer = shown.observer_for(console, tally, as_json=as_json, quiet=manner.quiet or not outlook.has_work)
         began = shown.stopwatch()
@@ -225,8 +236,8 @@ def _within_budget(run: Run, plan: Plan, *, up_to_budget: bool) -> None:
 
 def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emulate: bool, emulated: bool) -> None:
     """Ask for the money and the uploads, or insist that a script has said yes."""
-    if emulate:
-        return
+    if emulate or (not outlook.max_usd and not plan.totals.uploads):
+        return  # there is nothing to consent to: nothing is spent, and nothing leaves this machine
     from flux2batch.planning.configuration import tightest_budget
 
     interactive = is_terminal(console.stderr) and os.isatty(0)

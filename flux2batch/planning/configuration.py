@@ -15,6 +15,7 @@ from flux2batch.errors import InvalidInput
 from flux2batch.money import Money
 from flux2batch.planning.configuration_file import KEYS, Written, read_file, read_value
 from flux2batch.planning.configuration_file import is_loopback as is_loopback
+from flux2batch.planning.configuration_local import LOCAL_DEFAULTS, Local
 from flux2batch.planning.fault import Fault
 from flux2batch.planning.models.catalogue import Entry, entries
 from flux2batch.planning.models.pricing import PriceOverride
@@ -80,6 +81,7 @@ class Configuration:
     limits: Limits
     allow: Allow
     services: Mapping[str, Service]
+    local: Local
     reuse: tuple[Path, ...]  # run directories in which finished pictures are looked for
     models: tuple[Path, ...]  # folders with entries of the user's own
     origins: Mapping[str, str]  # "limits.max_shots" → "default", "config.toml:3", "FLUX2BATCH_MAX_SHOTS", "--max-shots"
@@ -233,6 +235,15 @@ def _assembled(
             )
             for name, default in BASE_URLS.items()
         },
+        local=Local(
+            weights=value("service.local.weights", LOCAL_DEFAULTS.weights),
+            any_weights=None,
+            device=value("service.local.device", LOCAL_DEFAULTS.device),
+            dtype=value("service.local.dtype", LOCAL_DEFAULTS.dtype),
+            offload=value("service.local.offload", LOCAL_DEFAULTS.offload),
+            quantise=value("service.local.quantise", LOCAL_DEFAULTS.quantise),
+            fleet=value("service.local.fleet"),
+        ),
         reuse=(*value("reuse.folders", ()), *more_reuse),
         models=value("models.folders", ()),
         origins=_origins(settings, flags, bool(more_paths), bool(more_reuse)),

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flux2batch.money import Money
+from flux2batch.planning.configuration_local import DTYPES, OFFLOADS, QUANTISED
 from flux2batch.planning.models.pricing import PriceOverride
 from flux2batch.reading.problems import Place, Problem, Steps, error
 from flux2batch.reading.suggest import closest
@@ -94,6 +95,27 @@ def _price(value: Any, _folder: Path) -> PriceOverride:
     return PriceOverride(flat=flat, amounts=())
 
 
+def _weights(value: Any, folder: Path) -> Mapping[str, Path]:
+    if not isinstance(value, dict) or not all(isinstance(each, str) and each for each in value.values()):
+        raise _Wrong('must name a folder for each model, such as {"local/flux-2-klein-4b" = "~/weights/klein"}')
+    return {model: (folder / Path(each).expanduser()).resolve() for model, each in value.items()}
+
+
+def _text(value: Any, _folder: Path) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _Wrong("must be text")
+    return value.strip()
+
+
+def _one_of(*words: str) -> Callable[[Any, Path], str]:
+    def read(value: Any, _folder: Path) -> str:
+        if value not in words:
+            raise _Wrong(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return read
+
+
 KEYS: Mapping[str, Callable[[Any, Path], Any]] = MappingProxyType(
     {
         "limits.per_run_usd": _money,
@@ -108,6 +130,12 @@ KEYS: Mapping[str, Callable[[Any, Path], Any]] = MappingProxyType(
         "service.fal.base_url": _base_url,
         "service.fal.concurrency": _count,
         "service.fal.proxy": _proxy,
+        "service.local.weights": _weights,
+        "service.local.device": _text,
+        "service.local.dtype": _one_of(*DTYPES),
+        "service.local.offload": _one_of(*OFFLOADS),
+        "service.local.quantise": _one_of(*QUANTISED),
+        "service.local.fleet": _text,
         "reuse.folders": _folders,
         "models.folders": _folders,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flux2batch.engine.events import Downloaded, NotSent, Polled, Submitted, Ticket
 from flux2batch.money import Money
@@ -66,3 +66,25 @@ class Provider(Protocol):
     def find(self, prepared: Prepared, *, since: datetime) -> tuple[Ticket, ...]: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What a provider has beside the above that draws on machines of one's own, and sends nothing anywhere."""
+
+    @property
+    def at_once(self) -> int:
+        """How many shots keep it busy, by now."""
+        ...
+
+    def check(self, models: Sequence[str]) -> None:
+        """Raise what is wrong with what it needs for these models. Quick: nothing is loaded."""
+        ...
+
+    def make_ready(self, models: Sequence[str]) -> Sequence[str]:
+        """Load what it needs, once; lines for people on what draws where."""
+        ...
+
+    def stop(self) -> None:
+        """Hand back what is not drawn yet: it costs nothing to draw it later."""
+        ...

@@ -33,6 +33,7 @@ class Setting:
     proxy: str | None
     entry: Callable[[str], Entry]  # by model name
     unit_price: Callable[[str, str], Money | None]  # of one billable unit, by model and endpoint
+    configuration: Configuration
 
 
 Maker = Callable[[Setting], Provider]
@@ -49,6 +50,7 @@ def make(
         proxy=service.proxy if service and base_url is None else None,
         entry=lambda model: _known(configuration, model),
         unit_price=lambda model, endpoint: _unit_price(configuration, model, endpoint),
+        configuration=configuration,
     )
     return _maker(name)(setting)
 
@@ -108,6 +110,16 @@ def _fal(setting: Setting) -> Provider:
     return provider
 
 
+def _local(setting: Setting) -> Provider:
+    from flux2batch.planning.models.catalogue import entries
+
+    configuration = setting.configuration
+    opening = import_module("flux2batch.providers.local.opening")
+    workers = opening.Opened(configuration.local, entries=lambda: entries(configuration.models))
+    provider: Provider = import_module("flux2batch.providers.local.provider").Local(workers, entry=setting.entry)
+    return provider
+
+
 def _wire(rules: HostRules, setting: Setting, *, header: str, prefix: str) -> Wire:
     from flux2batch.providers.wire import Credentials, Wire  # brings HTTP, which a plan never needs
 
@@ -119,5 +131,5 @@ def _wire(rules: HostRules, setting: Setting, *, header: str, prefix: str) -> Wi
     )
 
 
-_OURS: Mapping[str, Maker] = {"bfl": _bfl, "fal": _fal}
+_OURS: Mapping[str, Maker] = {"bfl": _bfl, "fal": _fal, "local": _local}
 _RULES: Mapping[str, HostRules] = {"bfl": BFL, "fal": FAL}

@@ -27,6 +27,7 @@ class Tally:
     stalled: int = 0
     pictures: int = 0
     stopping: bool = False
+    furthest: float | None = None
     _recent: deque[float] = field(default_factory=deque)
     _began_s: float | None = None
 
@@ -42,9 +43,9 @@ class Tally:
         if life.stalled:
             self.stalled += 1
 
-    def stands(self, *, in_hand: int, committed: Money, stopping: bool, now_s: float) -> None:
+    def stands(self, *, in_hand: int, committed: Money, stopping: bool, furthest: float | None, now_s: float) -> None:
         """Take in where the run stands."""
-        self.in_hand, self.committed, self.stopping = in_hand, committed, stopping
+        self.in_hand, self.committed, self.stopping, self.furthest = in_hand, committed, stopping, furthest
         self._began_s = now_s if self._began_s is None else self._began_s
         while self._recent and self._recent[0] < now_s - _WINDOW_S:
             self._recent.popleft()
@@ -78,6 +79,7 @@ def facts(tally: Tally, now_s: float) -> list[str]:
         "stalled": tally.stalled,
     }
     said = [f"{tally.in_hand} in flight"] if tally.in_hand else []
+    said += [f"the next is at {tally.furthest:.0%}"] if tally.furthest is not None else []
     said += [f"{count} {word}" for word, count in troubles.items() if count]
     said.append(f"{show(tally.committed)} of {show(tally.budget)}" if tally.budget else show(tally.committed))
     pace, left_s = tally.per_minute(now_s), tally.left_s(now_s)

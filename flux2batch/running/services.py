@@ -18,6 +18,7 @@ from flux2batch.running.feed import service_of
 from flux2batch.secret import Secret
 
 _Keys = dict[str, tuple[str | None, Secret | None]]  # service → base URL where it is not the configured one, and key
+_LOCAL = "local"
 _EMULATED_LATENCY = "0.6±0.2"
 _BOOKS = "emulator.db"
 
@@ -57,7 +58,12 @@ def open_services(plan: Plan, *, emulate: bool, inner: Path, environ: Mapping[st
     """Open what the plan needs. Raises AccountError with what is wrong with a key; nothing is sent."""
     with ExitStack() as stack:
         keys = _emulated(plan, inner, stack) if emulate else _real(plan, environ)
-        opened = {name: make(name, plan.configuration, base_url=url, key=key) for name, (url, key) in keys.items()}
+        opened = {
+            name: _painted(plan)
+            if emulate and name == _LOCAL
+            else make(name, plan.configuration, base_url=url, key=key)
+            for name, (url, key) in keys.items()
+        }
         for provider in opened.values():
             stack.callback(provider.close)
         yield Services(providers=opened, secrets=tuple(key for _, key in keys.values() if key is not None))
@@ -72,6 +78,17 @@ def _real(plan: Plan, environ: Mapping[str, str]) -> _Keys:
     return {name: (None, keys[name].secret if name in keys else None) for name in services_of(plan)}
 
 
+def _painted(plan: Plan) -> Provider:
+    """The very provider of local models, with a painter in the place of the weights."""
+    from flux2batch.planning.models.catalogue import entries
+    from flux2batch.providers.local.bench import Bench
+    from flux2batch.providers.local.provider import Local
+    from flux2batch.running.painted import Painter
+
+    known = entries(plan.configuration.models)
+    return Local(Bench(lambda: [Painter(known)]), entry=known.__getitem__)
+
+
 def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> _Keys:
     """An emulator of our own. Its books lie in the run directory, so a killed run finds its tasks again."""
     from flux2batch.emulator.server import Emulator
@@ -79,4 +96,5 @@ def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> _Keys:
     emulator = stack.enter_context(Emulator(books=inner / _BOOKS, latency=_EMULATED_LATENCY, concurrency=40))
     urls = {"bfl": emulator.bfl_base_url, "fal": emulator.fal_base_url}
     keys = {"bfl": emulator.bfl_api_key, "fal": emulator.fal_key}
-    return {name: (urls[name], Secret(keys[name])) for name in services_of(plan)}
+    named = {name: (urls[name], Secret(keys[name])) for name in services_of(plan) if name != _LOCAL}
+    return {**named, **{name: (None, None) for name in services_of(plan) if name == _LOCAL}}

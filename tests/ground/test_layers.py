@@ -66,6 +66,7 @@ LAYERS: tuple[Layer, ...] = (
         foreign=("requests", "urllib3", "tenacity", "PIL", "wcwidth", "certifi", "filelock", "cryptography"),
         never=(),
     ),
+    Layer(rooms=("providers.local",), foreign=(), never=()),
     Layer(rooms=("engine",), foreign=("tenacity",), never=()),
     Layer(
         rooms=("commands", "cli", "client", "library", "running", "__main__", "crash_report"),
@@ -73,6 +74,10 @@ LAYERS: tuple[Layer, ...] = (
         never=(),
     ),
 )  # fmt: skip
+
+# Of extras: large, imported when a local model draws, and nowhere but in their room.
+OF_EXTRAS = {"torch": "providers.local", "diffusers": "providers.local", "transformers": "providers.local",
+             "ray": "providers.local"}  # fmt: skip
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -140,6 +145,9 @@ def _fault(module: str, imported: str) -> str | None:
         if _layer_of(other) == number == doing and _room_of(module) != _room_of(other):
             return f"{module} imports {other}: rooms that do things do not know one another"
         return None
+    if top in OF_EXTRAS:
+        at_home = module.startswith(f"{OF_EXTRAS[top]}.")
+        return None if at_home else f"{module} imports {imported}, which is at home in {OF_EXTRAS[top]} alone"
     if any(imported == never or imported.startswith(f"{never}.") for never in layer.never):
         return f"{module} (layer {number}) imports {imported}: the clock, chance and the world are arguments"
     if top in sys.stdlib_module_names or top in {name for lower in LAYERS[: number + 1] for name in lower.foreign}:
@@ -171,6 +179,8 @@ def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
         ("engine.policy", "pathlib.PurePosixPath", None),
         ("providers.bfl", "flux2batch.emulator.server", "do not know one another"),
         ("commands.plan", "flux2batch.planning.sweep.axes", None),
+        ("running.run", "torch", "at home in providers.local"),
+        ("providers.local.pipeline", "torch", None),
     ],
 )
 def test_the_table_sees_what_is_forbidden(module: str, imported: str, says: str | None) -> None:

@@ -41,7 +41,7 @@ class References:
 
     max: int
     sent_as: tuple[str, ...] | str  # the fields one by one (BFL), or one list field (fal)
-    encoding: Literal["base64", "data-uri"]
+    encoding: Literal["base64", "data-uri", "file"]  # file: as it is, so never a URL
     max_bytes: int
     max_pixels: int  # refused above
     min_side: int

@@ -18,6 +18,9 @@ def check_reference(
     Ask once for each picture and model. The number of references is a matter of the whole request: see parameters.py.
     A URL's size is not known before the service fetches it.
     """
+    if reference.kind == "url" and entry.references.encoding == "file":
+        message = f"'{reference.source}' is a URL, and {entry.model} takes files: nothing is fetched for it"
+        return (error("FB407", message, where=where, steps=steps, help="download it into the job's folder"),)
     if reference.width is None or reference.height is None:
         return ()
     name, width, height = f"'{reference.source}'", reference.width, reference.height

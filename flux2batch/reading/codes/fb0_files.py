@@ -57,4 +57,38 @@ CODES: tuple[Code, ...] = (
         example='{"model": "bfl/flux-2-next"}',
         fix="Copy a file of schemas/models and change what differs.",
     ),
+    Code(
+        name="FB024",
+        exit_code=2,
+        title="folder of weights that cannot be used",
+        cause="The folder that is named for a local model is missing, is not whole, holds another model, or wants code "
+        "of its own to be run. It is looked over before anything is loaded.",
+        example="flux2batch run job.yaml --local-weights ~/Downloads",
+        fix="Name the folder that has model_index.json in it: --local-weights ~/weights/FLUX.2-klein-4B",
+    ),
+    Code(
+        name="FB025",
+        exit_code=2,
+        title="no folder of weights",
+        cause="The job asks for a local model, and nobody has said where its weights lie.",
+        example="model: local/flux-2-klein-4b",
+        fix="--local-weights DIR, or in config.toml:\n[service.local]\n"
+        'weights = {"local/flux-2-klein-4b" = "~/weights/klein"}',
+    ),
+    Code(
+        name="FB026",
+        exit_code=7,
+        title="library that is not installed",
+        cause="What was asked for needs libraries that flux2batch itself does without, because they are large.",
+        example="model: local/flux-2-klein-4b",
+        fix="pip install 'flux2batch[local]' (for a fleet: 'flux2batch[local,ray]')",
+    ),
+    Code(
+        name="FB027",
+        exit_code=2,
+        title="device that cannot do it",
+        cause="The device that was named is not on this machine, or it cannot spare memory in the way that was asked.",
+        example="flux2batch run job.yaml --device cuda:1",
+        fix="--device auto, or one of the devices that the message lists",
+    ),
 )
