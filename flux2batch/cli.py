@@ -6,12 +6,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from flux2batch import __version__
 from flux2batch.errors import FluxError
 from flux2batch.safe_text import safe_line
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 PROGRAM = "flux2batch"
 _INTERRUPTED = 130
@@ -69,6 +73,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             _entry("config", "Show every setting and where it came from."),
             _entry("explain", "Say what a code such as FB204 means."),
             _entry("schema", "Print the JSON Schema of a job file."),
+            _entry("completion", "Print the script that completes in your shell."),
         ),
     ),
     (
@@ -119,6 +124,15 @@ class Overview(click.Group):
             return None
         found: click.Command = import_module(entry.module).command
         return found
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        entries = (entry for _, entries in SECTIONS for entry in entries if entry.name.startswith(incomplete))
+        return [
+            *(CompletionItem(entry.name, help=entry.summary) for entry in entries),
+            *click.Command.shell_complete(self, ctx, incomplete),  # a group's own would import every command
+        ]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flux2batch.commands.command import as_command
+from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import Console, Part, column, counted, styled, table, this_console
 from flux2batch.errors import Refused
 
@@ -32,7 +33,7 @@ _MARKS = {"good": ("✓", "green"), "note": ("●", "yellow"), "bad": ("✗", "r
         ("flux2batch doctor runs/final --recover", "Save what can be read of a damaged journal"),
     ],
 )
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=Directory())
 @click.option("--online", is_flag=True, help="Also reach the hosts, show keys and clock to them; it costs nothing.")
 @click.option("--recover", is_flag=True, help="Make a new journal of what can be read of a damaged one.")
 @click.option("--accept-rollback", is_flag=True, help="DIR was restored from a backup on purpose.")

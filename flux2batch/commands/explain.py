@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from flux2batch.cli import EXIT_CODES
+from flux2batch.commands import completing
 from flux2batch.commands.command import as_command
 from flux2batch.commands.console import Part, column, styled, table, this_console
 from flux2batch.errors import UsageError
@@ -30,7 +31,7 @@ _COMFORTABLE = 80  # wider lines are hard to read
         ("flux2batch explain", "All codes"),
     ],
 )
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=completing.explained)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def command(code: str | None, as_json: bool) -> None:
     """Explain a code of a message, or the exit codes; without an argument, list all codes."""

@@ -8,6 +8,7 @@ from typing import get_args
 import click
 
 from flux2batch.commands.command import as_command
+from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import counted, this_console
 from flux2batch.errors import UsageError
 from flux2batch.pictures.description import Level
@@ -22,7 +23,7 @@ from flux2batch.pictures.description import Level
         ("flux2batch export runs/final --only \"locale == 'de'\" --zip de.zip", "A part of it, packed"),
     ],
 )
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=Directory())
 @click.option("--to", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path), help="Copy them there.")
 @click.option(
     "--zip",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flux2batch.commands.command import as_command
+from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import Console, Part, column, counted, styled, table, this_console
 from flux2batch.errors import UsageError
 
@@ -31,7 +32,7 @@ _ALWAYS = ("model", "status", "day")
         ("flux2batch ledger --picks picks.yaml --json", "What the picked shots have cost, for programs"),
     ],
 )
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=Directory())
 @click.option("--by", metavar="WHAT", help="Sums by model, status, day (UTC), or an axis. Default: model.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV: a take a line, or with --by a sum a line.")
 @click.option("--json", "as_json", is_flag=True, help="JSON: a take a line, or with --by a sum a line.")

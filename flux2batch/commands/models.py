@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from flux2batch.commands import completing
 from flux2batch.commands.command import as_command
 from flux2batch.commands.console import Console, Part, column, styled, table, this_console
 from flux2batch.errors import UsageError
@@ -31,7 +32,7 @@ _LABELS = 12
         ("flux2batch models --json | jq '.models[] | .model'", "For programs"),
     ],
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.models)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="The page of the documents.")
 @click.option(

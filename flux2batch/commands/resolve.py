@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from flux2batch.commands.command import as_command, format_option
+from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import Console, Part, counted, styled, this_console
 from flux2batch.errors import UsageError
 
@@ -36,7 +37,7 @@ Verdict = Literal["accepted", "not_accepted", "abandon", "resubmit", "look"]
         ("flux2batch resolve --all --not-accepted", "You looked: the service took none of them"),
     ],
 )
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=Directory())
 @click.option("--shot", "shots", metavar="ID", multiple=True, help="This shot; the beginning of its id will do.")
 @click.option("--all", "every", is_flag=True, help="All that are in doubt.")
 @click.option("--look", is_flag=True, help="Ask the service's own listing; takes up what it lists exactly once.")

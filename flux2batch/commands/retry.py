@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flux2batch.commands.command import as_command, format_option
+from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import counted, this_console
 from flux2batch.commands.plan import job_options
 from flux2batch.commands.running_a_plan import Manner, plan_of, run_a_plan, running_options, wishes_for
@@ -30,7 +31,7 @@ _STATES = ("failed", "moderated", "rejected", "lost")
         ("flux2batch retry job.yaml --missing", "Buy again what was deleted by hand"),
     ],
 )
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=Directory())
 @click.option(
     "--state",
     "states",

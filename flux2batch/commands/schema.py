@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from flux2batch import resources
+from flux2batch.commands import completing
 from flux2batch.commands.command import as_command
 from flux2batch.commands.console import this_console
 from flux2batch.errors import UsageError
@@ -21,7 +22,7 @@ _ENDING = ".schema.json"
         ("flux2batch schema --list", "What else has a schema"),
     ],
 )
-@click.argument("name", default="job")
+@click.argument("name", default="job", shell_complete=completing.schemas)
 @click.option("--list", "list_them", is_flag=True, help="The names of all schemas.")
 def command(name: str, list_them: bool) -> None:
     """Print a JSON Schema (draft 7): that of a job file, or of anything that flux2batch prints for programs.

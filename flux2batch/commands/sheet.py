@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flux2batch.commands.command import as_command
+from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import Console, counted, this_console
 from flux2batch.errors import UsageError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         ('flux2batch sheet job.yaml --only "guidance >= 3" --zip study.zip', "A part of it, with the originals"),
     ],
 )
-@click.argument("directories", metavar="[DIR]…", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("directories", metavar="[DIR]…", nargs=-1, type=Directory())
 @click.option("--single-file", is_flag=True, help="One HTML with the thumbnails inside.")
 @click.option(
     "--zip",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flux2batch.commands.command import as_command
+from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import Console, Part, column, counted, is_terminal, styled, table, this_console
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _STYLES = {"done": "green", "moderated": "yellow", "rejected": "yellow", "failed
         ("flux2batch status runs/final --json", "Counts for programs"),
     ],
 )
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=Directory())
 @click.option("--watch", is_flag=True, help="Show it again until the run ends.")
 @click.option("--json", "as_json", is_flag=True, help="One line of counts.")
 def command(directory: Path | None, watch: bool, as_json: bool) -> None:
