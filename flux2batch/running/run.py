@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 
 from flux2batch import __version__
+from flux2batch.durable import sync_folder
 from flux2batch.engine.calling import SafetyNet, safety_net
 from flux2batch.engine.clock import RealClock
 from flux2batch.engine.crew import Crew
@@ -185,6 +186,7 @@ class Run:
         self._ask_again(gallery)
         put_in_order(gallery, journal, self._standing, self._reconciled, self.root, self._append)
         self._directory.originals.mkdir(parents=True, exist_ok=True)
+        sync_folder(self._directory.inner)  # the gallery below syncs what is in it, and not its own name
         originals = Gallery(self._directory.originals, known=_nothing_known)
         self._adopt(gallery, originals)
         self._standing = journal.standing()
