@@ -7,6 +7,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from flux2batch.durable import sync_folder
 from flux2batch.errors import Refused
 from flux2batch.private_files import private_folder
 
@@ -19,9 +20,19 @@ class NewFolders:
         self._made = [folder for folder in (inner, *inner.parents) if not os.path.lexists(folder)]
 
     def make(self) -> None:
-        """The run directory and its inner folder, for their owner alone."""
+        """The run directory and its inner folder, for their owner alone; a power loss leaves them where they are.
+
+        The journal's own folder is synced when it is made, and that says nothing of the folders around it.
+        """
         private_folder(self._inner.parent)
         private_folder(self._inner)
+        for folder in self._made:
+            sync_folder(folder.parent)
+        if self._inner not in self._made:
+            # Whoever made it may have died before this. A folder that may not be read is left to its owner.
+            for parent in (self._inner.parent, self._inner.parent.parent):
+                with suppress(OSError):
+                    sync_folder(parent)
 
     def keep(self) -> None:
         """Something was recorded: nothing is taken back."""
