@@ -63,7 +63,7 @@ site: $(VENV)/.ready-docs ## build the pages into a website: site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	$(say) "site: site/index.html"
 
-peers: $(PEERS)/.ready ## install other people's clients of BFL and fal into .peers, for the tests of the emulator
+peers: $(PEERS)/.ready ## install other people's clients and the editors' YAML server into .peers, for tests with them
 
 clean: ## remove .venv, .peers and caches
 	@rm -rf $(VENV) $(PEERS) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -95,18 +95,21 @@ $(BIN)/python:
 	echo "       or name it: make test PYTHONS=/path/to/python3" >&2; \
 	exit 1
 
-# The clients in Node are left out where there is no Node; in CI that is an error.
-$(PEERS)/.ready: $(wildcard tests/clients/requirements*.txt) tests/clients/package.json | $(BIN)/python
+# What runs in Node is left out where there is no Node; in CI that is an error.
+$(PEERS)/.ready: $(wildcard tests/clients/requirements*.txt tests/*/package.json) | $(BIN)/python
 	$(say) "setup: installing other people's clients into $(PEERS)"
 	@$(BIN)/python -m venv $(PEERS)/venv
 	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/clients/requirements-alone.txt
+	@mkdir -p $(PEERS)/editor
 	@cp tests/clients/package.json $(PEERS)/package.json
+	@cp tests/editor/package.json $(PEERS)/editor/package.json
 	@if command -v npm >/dev/null; then \
-		npm install --prefix $(PEERS) --no-audit --no-fund --no-package-lock --loglevel=error; \
+		npm install --prefix $(PEERS) --no-audit --no-fund --no-package-lock --loglevel=error && \
+		npm install --prefix $(PEERS)/editor --no-audit --no-fund --no-package-lock --loglevel=error; \
 	elif [ -n "$$CI" ]; then \
-		echo "setup: npm is not installed, and CI tries the clients in Node too." >&2; exit 1; \
+		echo "setup: npm is not installed, and CI tries what runs in Node too." >&2; exit 1; \
 	else \
-		echo "setup: npm is not installed: the clients in Node are left out."; \
+		echo "setup: npm is not installed: the clients in Node and the YAML server are left out."; \
 	fi
 	@touch $@

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 
+# Editors show `errorMessage` instead of all that they would say, also of a key that is not known. So a mapping that
+# names all its keys says with a word of ours what it must be.
+_SAID = ("errorMessage", "kindMessage")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One finding of the validator, with what the translations below need to know."""
@@ -42,7 +47,8 @@ class Fault:
     @property
     def expectation(self) -> str:
         """What the schema says that the value must be."""
-        return str(self.schema.get("errorMessage") or self.whole.get("errorMessage") or "must be of another kind")
+        said = (schema.get(key) for schema in (self.schema, self.whole) for key in _SAID)
+        return str(next(filter(None, said), "must be of another kind"))
 
     @property
     def shown(self) -> str:

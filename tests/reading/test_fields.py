@@ -143,7 +143,7 @@ def test_a_key_of_a_section_at_the_top_is_told_its_section(written: str, key: st
 def test_every_keyword_of_the_schema_has_a_translation() -> None:
     annotations = {
         "$schema", "$ref", "title", "description", "markdownDescription", "examples", "default", "defaultSnippets",
-        "errorMessage", "definitions", "properties", "items", "allOf", "propertyNames", "contains",
+        "errorMessage", "kindMessage", "definitions", "properties", "items", "allOf", "propertyNames", "contains",
     }  # fmt: skip
 
     used = set(_keywords(job_schema()))
