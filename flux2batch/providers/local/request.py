@@ -41,6 +41,10 @@ class Stopped(Exception):
     """The run ends: the picture is not wanted any more."""
 
 
+class WorkerLost(Exception):
+    """Whoever drew it is gone, and no other picture can be drawn there. This one may be drawn elsewhere."""
+
+
 class Drawer(Protocol):
     """One device with what is loaded on it. It is used by one thread at a time."""
 
