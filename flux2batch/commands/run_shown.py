@@ -48,6 +48,8 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool) -> Iterator[Sequenc
     yield ("  ", " · ".join(f"{number:,} {state}" for state, number in states.items() if number))
     if outlook.moving:
         yield (f"  {counted(outlook.moving, 'picture')} will move to where the job wants them by now, for nothing",)
+    if outlook.cut:
+        yield (f"  {counted(outlook.cut, 'picture')} will be cut anew to the size that the job wants, for nothing",)
     if outlook.missing:
         yield (
             styled(f"  {counted(len(outlook.missing), 'picture')} deleted by hand", "yellow"),

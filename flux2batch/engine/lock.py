@@ -85,11 +85,16 @@ def _said(file: Path) -> Driver | None:
 
 
 def _may_live(driver: Driver) -> bool:
-    """A process that was killed leaves its word behind. Another machine cannot be asked, nor Windows in this way."""
-    if driver.host != socket.gethostname() or sys.platform == "win32":
+    """A process that was killed leaves its word behind. Another machine cannot be asked."""
+    return driver.host != socket.gethostname() or process_lives(driver.pid)
+
+
+def process_lives(pid: int) -> bool:
+    """Whether there is such a process on this machine; yes where that cannot be asked."""
+    if sys.platform == "win32":
         return True
     try:
-        os.kill(driver.pid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):

@@ -25,6 +25,7 @@ class Outlook:
     done: int
     reused: int  # found in run directories beside this one
     moving: int  # done, and going to another path
+    cut: int  # done pictures that are cut anew, to another exact size
     on_the_way: int  # left on their way by an earlier run
     unknown: int
     ended: int  # rejected, moderated, failed or lost: only `retry` asks for them again
@@ -43,7 +44,7 @@ class Outlook:
     @property
     def has_work(self) -> bool:
         """Whether there is anything to send, poll or fetch."""
-        return bool(self.new or self.on_the_way or self.moving or self.reused)
+        return bool(self.new or self.on_the_way or self.moving or self.cut or self.reused)
 
 
 def look_ahead(
@@ -54,6 +55,7 @@ def look_ahead(
     found: Container[ShotId],
     budgets: Budgets,
     root: Path,
+    cut: int = 0,
 ) -> Outlook:
     """Walk the plan once and count."""
     phases: Counter[Phase] = Counter()
@@ -81,6 +83,7 @@ def look_ahead(
         done=phases[Phase.DONE],
         reused=reused,
         moving=len(reconciled.moves),
+        cut=cut,
         on_the_way=phases[Phase.SENDING] + phases[Phase.ACCEPTED] + phases[Phase.READY],
         unknown=phases[Phase.UNKNOWN],
         ended=sum(phases[phase] for phase in bad),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flux2batch.engine.events import Adopted, Intended, Saved
@@ -90,6 +90,8 @@ def adopt(shot: Shot, find: Find, *, gallery: Gallery, originals: Gallery) -> Ad
         )
         if same_cut:
             one = _linked(saved, places, gallery=gallery, theirs=theirs)
+            if one is not None and saved.original is not None:
+                one = replace(one, original=_copied(saved.original, places[0], their_originals, originals))
         else:
             one = _cut_anew(
                 saved,
@@ -109,6 +111,14 @@ def adopt(shot: Shot, find: Find, *, gallery: Gallery, originals: Gallery) -> Ad
 def _linked(saved: Saved, places: Sequence[str], *, gallery: Gallery, theirs: Gallery) -> Saved | None:
     placed = [gallery.adopt(theirs, saved.path, path, sha256=saved.sha256) for path in places]
     return _told(saved, placed, size=(saved.width, saved.height), original=None)
+
+
+def _copied(original: str, place: str, theirs: Gallery, ours: Gallery) -> str | None:
+    """The picture as it came, so that it can be cut otherwise here as well; None where it is no longer there."""
+    content = theirs.read(original, sha256=None)
+    checked = check(content, asked_format="", asked_size=None) if isinstance(content, bytes) else None
+    kept = ours.place(checked.content, place) if isinstance(checked, Checked) else None
+    return kept.path if isinstance(kept, Placed) else None
 
 
 def _cut_anew(

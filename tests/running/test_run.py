@@ -130,6 +130,67 @@ def test_exact_leaves_a_file_of_exactly_that_size_and_keeps_the_original(trial: 
         assert original.size[0] % 16 == original.size[1] % 16 == 0
 
 
+def test_another_exact_size_is_cut_from_the_original_and_costs_nothing(trial: Trial) -> None:
+    trial.change("size: 256x256", "size: {exact: 250x310}")
+    trial.run()
+    originals = {path.name: path.read_bytes() for path in (trial.root / ".flux2batch" / "originals").iterdir()}
+    first = trial.pictures()
+    trial.change("exact: 250x310", "exact: 245x310")
+
+    said = trial.run()
+
+    assert "4 pictures will be cut anew" in said
+    for name in first:
+        with Image.open(trial.root / name) as picture:
+            assert picture.size == (245, 310)
+    assert {path.name: path.read_bytes() for path in (trial.root / ".flux2batch" / "originals").iterdir()} == originals
+    assert sorted(first.values()) == sorted(
+        sha256 for path, sha256 in trial.pictures().items() if path.startswith("earlier/") and "250x310" in path
+    )
+    assert "Nothing to do" in trial.run()
+    trial.change("exact: 245x310", "exact: 250x310")
+    trial.run()
+    assert {path: sha256 for path, sha256 in trial.pictures().items() if "earlier" not in path} == first
+    assert trial.tasks == 4
+
+
+def test_a_run_that_was_killed_while_it_cut_anew_is_finished_by_the_next(trial: Trial) -> None:
+    trial.change("size: 256x256", "size: {exact: 250x310}")
+    trial.run()
+    shot = trial.ask_journal("SELECT shot FROM events WHERE kind = 'Saved' AND payload LIKE '%blue-1%'")[0][0]
+    aside = trial.root / "earlier" / f"blue-1-{shot[:8]}-250x310.png"
+    aside.parent.mkdir()
+    (trial.root / "blue-1.png").rename(aside)  # as far as it had come
+    part = trial.root / ".flux2batch" / "originals" / ".blue-1.png.0.part"
+    part.write_bytes(b"half")
+    trial.change("exact: 250x310", "exact: 245x310")
+
+    trial.run()
+
+    with Image.open(trial.root / "blue-1.png") as picture:
+        assert picture.size == (245, 310)
+    assert aside.is_file()
+    assert not part.exists()
+    assert "Nothing to do" in trial.run()
+
+
+def test_a_size_that_is_not_exact_any_more_is_the_picture_as_it_came(trial: Trial) -> None:
+    trial.change("size: 256x256", "size: {exact: 250x250}")
+    trial.run()
+    trial.change("size: {exact: 250x250}", "size: 256x256")
+
+    trial.run()
+
+    with Image.open(trial.root / "blue-1.png") as picture:
+        assert picture.size == (256, 256)
+    assert trial.tasks == 4
+    trial.change("size: 256x256", "size: {exact: 250x250}")
+    trial.run()
+    with Image.open(trial.root / "blue-1.png") as picture:
+        assert picture.size == (250, 250)
+    assert trial.tasks == 4
+
+
 def test_a_plan_dearer_than_its_budget_is_refused_and_nothing_is_sent(trial: Trial) -> None:
     trial.write(trial.job + "budget: {max_usd: 0.07}\n")
 
