@@ -53,7 +53,7 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
 _ERRORS = ("ENOSPC", "EIO", "EMFILE")
 _STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null")
 _BESIDES = 2  # cases for each core: they wait more than they work
-_UNSENT_SHARE = 0.03  # of the points may end in doubt about a shot that was never sent
+_UNSENT_SHARE = 0.03  # of a service's points may end in doubt about a shot that was never sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def rows(outcomes: Sequence[Outcome], seconds: float) -> list[Tally]:
 def _row(provider: str, harm: str, outcomes: Sequence[Outcome], seconds: float) -> Tally:
     of = [verdict for point, verdict, _ in outcomes if (point.provider, point.harm) == (provider, harm)]
     unsent = sum(one.unknown_unsent for one in of)
+    points = sum(point.provider == provider for point, _, _ in outcomes)
     return Tally(
         harness=f"{provider}: {'SIGKILL' if harm == 'KILL' else harm} at the Nth call",
         cases=len(of),
@@ -118,7 +119,7 @@ def _row(provider: str, harm: str, outcomes: Sequence[Outcome], seconds: float) 
         lost=sum(one.lost for one in of),
         partial=sum(one.partial for one in of),
         tracebacks=sum(one.tracebacks for one in of),
-        other=sum(one.unfinished for one in of) + int(unsent > _UNSENT_SHARE * len(of)),
+        other=sum(one.unfinished for one in of) + int(unsent > _UNSENT_SHARE * points),
         seconds=seconds * len(of) / len(outcomes),
         note=f"{sum(one.unknown for one in of)} unknown, of which {unsent} were never sent",
     )
