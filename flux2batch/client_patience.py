@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_result
 
 from flux2batch.engine.events import DownloadFailed, NotSent, PollFailed, StillWorking, Throttled
-from flux2batch.engine.pacing import Pace
+from flux2batch.engine.pacing import growing_wait_s
 from flux2batch.engine.policy import DOWNLOAD_FAILED, POLL_FAILED, THROTTLED, UNSENT, jittered
 
 Outcome = TypeVar("Outcome")
@@ -80,7 +80,7 @@ class _Waits:
         if isinstance(outcome, StillWorking):
             self._failures = 0
             age = time.monotonic() - self._began
-            return float(asked) if asked is not None else Pace().next_age(age, share=0.5) - age
+            return float(asked) if asked is not None else growing_wait_s(age)
         self._failures += 1
         if asked is not None:
             return float(asked) * (1 + random.random() / 4)

@@ -47,8 +47,6 @@ from flux2batch.engine.policy import (
 from flux2batch.engine.work import LineUp, Moment, Outcome
 from flux2batch.planning.shot import ShotId
 
-_SHARE = 0.35
-
 
 class Consequences:
     """The rules of one run, and what it has learnt of how long pictures take."""
@@ -140,7 +138,8 @@ class Consequences:
         active.service.throttle = active.service.throttle.accepted()
         active.service.breaker = active.service.breaker.answered()
         _advance(active, outcome, now)
-        active.accepted_s, active.accepted_here = now.s, True
+        active.accepted_s = active.looked_s = now.s
+        active.accepted_here = True
         self._in_hand.wait(active, self._next_look(active, now))
         if active.early is not None:
             call, _ = active.early
@@ -249,6 +248,7 @@ class Consequences:
         if self._out_of_time(active, now):
             return self._stalled(active, f"still {outcome.status} when its time was over", now)
         due = self._next_look(active, now)
+        active.looked_s = now.s
         if not outcome.known:
             # A status that we know comes with a Retry-After of its own accord (BFL: always 1), and is no plea for rest.
             due = max(due, now.s + (outcome.wait_s or 0.0))
@@ -281,7 +281,9 @@ class Consequences:
             if active.service.is_relied_on and not active.called:
                 active.service.missed += 1  # and since when it has been ready nobody knows
             else:
-                self._paces.setdefault(active.kind, Pace()).saw(now.s - active.accepted_s)
+                age_s = now.s - active.accepted_s
+                not_at_s = age_s if active.called else active.looked_s - active.accepted_s
+                self._pace(active).saw(not_at_s=not_at_s, by_s=age_s, chance=self._chance())
         self._in_hand.uncount(active)
         _advance(active, outcome, now)
         active.ready_s = now.s
@@ -339,8 +341,10 @@ class Consequences:
         if service.net is not None and service.is_relied_on:
             return now.s + service.net.wait_s(called=bool(active.called), looks=active.looks)
         age_s = now.s - active.accepted_s
-        pace = self._paces.setdefault(active.kind, Pace())
-        return active.accepted_s + pace.next_age(age_s, share=_SHARE)
+        return active.accepted_s + self._pace(active).next_age(age_s)
+
+    def _pace(self, active: Active) -> Pace:
+        return self._paces.setdefault(active.kind, Pace())
 
     def _out_of_time(self, active: Active, now: Moment) -> bool:
         since = active.accepted_s if active.accepted_here else active.taken_s

@@ -74,6 +74,7 @@ class Active:
     taken_s: float
     accepted_s: float = 0.0
     accepted_here: bool = False
+    looked_s: float = 0.0  # when it was last found not ready
     dies_s: float = 0.0  # when its link does
     ready_s: float = 0.0
     busy: bool = False

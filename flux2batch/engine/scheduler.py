@@ -42,7 +42,7 @@ class Scheduler:
         self._services = {
             name: Service(
                 throttle=throttle,
-                allowance=Allowance(rate=polls_per_s[name], tokens=1.0, at=now.s),
+                allowance=Allowance(per_s=polls_per_s[name], tokens=1.0, at=now.s),
                 unknowns=unknowns[name],
                 at_once=at_once.get(name),
                 net=(nets or {}).get(name),
