@@ -41,6 +41,9 @@ HARNESSES = (
     Harness("planted_bugs", 15),
     Harness("sweep_syscalls", 30),
     Harness("run_mutations", 15),
+    Harness("power_loss", 8),
+    Harness("cut_answers", 15),
+    Harness("mutate_money", 12, ("--sample", "60", "--minutes", "8")),
 )
 _PYTEST_MINUTES = 20
 
