@@ -28,6 +28,19 @@ def safe_line(text: str) -> str:
     return safe(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def safe_json(text: str) -> str:
+    """The same JSON, with all of these characters as escapes of its own: it says what it said, and may be shown."""
+    return _INVISIBLE.sub(_as_json_escape, text)
+
+
+def _as_json_escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+
 def _escape(match: re.Match[str]) -> str:
     character = match[0]
     if character in _JOINERS and _joins(match.string, match.start()):

@@ -1,21 +1,23 @@
 """What commands print: streams, colour, width, tables, and how problems end a command.
 
-Data goes to stdout, everything else to stderr. Every text passes `safe()` here, at the sink; colour is added after it,
-so a text can never bring escapes of its own: hand over `styled("done", "green")`, never a painted string.
+Data goes to stdout, everything else to stderr. Every text passes `safe_line()` here, at the sink, so that it can bring
+neither escapes of its own nor a line that looks like ours; colour is added after it: hand over
+`styled("done", "green")`, never a painted string.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 
 import click
 
-from flux2batch.safe_text import safe, safe_line
+from flux2batch.safe_text import safe, safe_json, safe_line
 from flux2batch.text_width import cells, shortened
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _SGR: Mapping[Style, str] = {
     "cyan": "36",
 }
 _WIDTH_IN_A_PIPE = 140
+_AS_JSON = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for every line
 # Where the choices of the command line wait in click's context:
 _COLOUR = "flux2batch.color"
 _FORMAT = "flux2batch.format"
@@ -113,6 +116,14 @@ class Console:
         """One line about the answer, on stderr."""
         self._write(self.stderr, parts)
 
+    def print_text(self, text: str) -> None:
+        """An answer of several lines that this program itself has written, such as a schema."""
+        self.stdout.write(safe(text) + "\n")
+
+    def print_json(self, value: Any) -> None:
+        """An object of the answer, in one line."""
+        self.stdout.write(safe_json(_AS_JSON(value)) + "\n")
+
     def print_all(self, lines: Iterable[Sequence[Part]]) -> None:
         """Lines of the answer, such as a table's."""
         for line in lines:
@@ -149,8 +160,8 @@ class Console:
 
 def _drawn(part: Part, colour: bool) -> str:
     if isinstance(part, str):
-        return safe(part)
-    text = safe(part.text)
+        return safe_line(part)
+    text = safe_line(part.text)
     return f"\x1b[{_SGR[part.style]}m{text}\x1b[0m" if colour and part.style and text else text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -113,7 +112,7 @@ def _show(console: Console, root: Path | None, checks: Sequence[Check], *, as_js
                 {"name": check.name, "state": check.state, "says": check.says, "help": check.help} for check in checks
             ],
         }
-        console.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+        console.print_json(said)
         return
     columns = [column(""), column(""), column("", shrinks=True)]
     rows: list[tuple[Part, ...]] = []

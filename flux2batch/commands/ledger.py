@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from flux2batch.commands.command import as_command
 from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import Console, Part, column, counted, styled, table, this_console
 from flux2batch.errors import UsageError
+from flux2batch.safe_text import safe_line
 
 if TYPE_CHECKING:
     from flux2batch.engine.journal import Journal
@@ -61,13 +61,14 @@ def command(
     if by is not None:
         _check(by, lines)
     if by is None and (as_csv or as_json):
-        console.stdout.writelines(ledger.as_csv(lines) if as_csv else ledger.as_jsonl(lines))
+        console.stdout.writelines(_shown(ledger.as_csv(lines)) if as_csv else ledger.as_jsonl(lines))
         return
     sums = ledger.totals(lines, by=by or "model")
     if as_csv:
-        console.stdout.writelines(ledger.totals_as_csv(sums, by=by or "model"))
+        console.stdout.writelines(_shown(ledger.totals_as_csv(sums, by=by or "model")))
     elif as_json:
-        console.stdout.writelines(_as_json(by or "model", sums))
+        for each in _as_data(by or "model", sums):
+            console.print_json(each)
     else:
         _show(console, root, by or "model", sums, ledger.totals(lines), emulated=emulated)
 
@@ -98,9 +99,14 @@ def _check(by: str, lines: Iterable[Line]) -> None:
     raise UsageError(f"--by {by}: no such axis; {help}")
 
 
-def _as_json(by: str, sums: Iterable[Total]) -> Iterator[str]:
+def _shown(rows: Iterable[str]) -> Iterator[str]:
+    """CSV for a stream that may be a terminal: a row a line, whatever a prompt holds. The file has it as it was."""
+    return (f"{safe_line(row.removesuffix(chr(10)))}\n" for row in rows)
+
+
+def _as_data(by: str, sums: Iterable[Total]) -> Iterator[dict[str, Any]]:
     for each in sums:
-        plain: dict[str, Any] = {
+        yield {
             "schema_version": SCHEMA_VERSION,
             "by": by,
             "name": each.name,
@@ -110,7 +116,6 @@ def _as_json(by: str, sums: Iterable[Total]) -> Iterator[str]:
             "charged_usd": f"{each.charged:f}",
             "at_risk_usd": f"{each.at_risk:f}",
         }
-        yield json.dumps(plain, ensure_ascii=False) + "\n"
 
 
 def _show(

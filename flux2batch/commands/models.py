@@ -50,7 +50,7 @@ def command(name: str | None, as_json: bool, as_markdown: bool, config: Path | N
     known = entries(configuration.models)
     chosen = [_named(name, configuration)] if name else list(known.values())
     if as_markdown:
-        console.print(words.page(chosen).rstrip("\n"))
+        console.print_text(words.page(chosen).rstrip("\n"))
     elif as_json:
         console.print(json.dumps(_as_data(chosen, configuration, alone=name is not None)))
     elif name:

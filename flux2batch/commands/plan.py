@@ -219,15 +219,15 @@ def _write(
         match form:
             case "jsonl":
                 for row in plan.to_rows():
-                    printed.stdout.write(plan_shown.as_line(row) + "\n")
+                    printed.print_json(row)
             case "json":
                 data = plan_shown.as_data(plan, ahead.states)
                 data |= against_shown.as_data(both.compared) if both else {}
-                printed.stdout.write(plan_shown.as_line(data) + "\n")
+                printed.print_json(data)
             case "markdown":
                 since = against_shown.markdown(both.compared) if both else ()
                 text = plan_shown.markdown(plan, ahead.states, to_pay=ahead.to_pay, since=since)
-                printed.stdout.write(text + "\n")
+                printed.print_text(text)
             case _ if both:
                 printed.print_all(against_shown.lines(plan.name, both.compared, width=width))
                 printed.print("")
@@ -237,13 +237,13 @@ def _write(
 
 
 def _explain(shot: str, both: Both | None, form: str, stream: TextIO | None, console: Console) -> None:
-    from flux2batch.commands import plan_shown, why_shown
+    from flux2batch.commands import why_shown
 
     assert both is not None, "BUG: --why without anything to compare with"
     fate = both.fate(shot)
     printed = _printing_to(stream, console)
     if form == "json":
-        printed.stdout.write(plan_shown.as_line(why_shown.as_data(fate, both.compared)) + "\n")
+        printed.print_json(why_shown.as_data(fate, both.compared))
         return
     printed.print_all(why_shown.lines(fate, both.compared, width=min(printed.width, _WIDEST)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -97,10 +96,6 @@ def as_data(plan: Plan, states: States) -> dict[str, Any]:
         "hints": list(plan.hints),
         "warnings": [_problem(problem) for problem in plan.warnings],
     }
-
-
-as_line = json.JSONEncoder(ensure_ascii=False).encode
-"""One line of JSON. json.dumps would make an encoder for every line."""
 
 
 def _head(plan: Plan, width: int) -> Iterator[Sequence[Part]]:

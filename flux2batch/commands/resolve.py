@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -258,7 +257,8 @@ def _list(console: Console, root: Path, shots: Sequence[str], *, as_json: bool) 
     with look_into(root) as opened:
         known = _chosen(doubts(opened.journal, driven=driver_of(opened.inner) is not None), shots)
     if as_json:
-        console.stdout.writelines(json.dumps(_as_data(doubt), ensure_ascii=False) + "\n" for doubt in known)
+        for doubt in known:
+            console.print_json(_as_data(doubt))
         return
     if not known:
         console.say(styled("✓ ", "green"), f"Nothing is in doubt in {root}.")
@@ -335,7 +335,7 @@ _SAID = {
 def _tell(console: Console, settled: Sequence[Doubt], verdict: Verdict, *, as_json: bool) -> None:
     for doubt in settled:
         if as_json:
-            console.stdout.write(json.dumps({**_as_data(doubt), "ruled": verdict}, ensure_ascii=False) + "\n")
+            console.print_json({**_as_data(doubt), "ruled": verdict})
         else:
             place = doubt.intended.paths[0] if doubt.intended.paths else ""
             console.say(styled("✓ ", "green"), f"{doubt.shot[:8]}  {place}  {_SAID[verdict]}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -188,7 +187,7 @@ class JsonEvents:
         )
 
     def _print(self, said: Mapping[str, Any]) -> None:
-        self._console.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **said}, ensure_ascii=False) + "\n")
+        self._console.print_json({"schema_version": SCHEMA_VERSION, **said})
         self._console.stdout.flush()
 
 

@@ -40,4 +40,4 @@ def command(name: str, list_them: bool) -> None:
     if name not in names:
         hint = did_you_mean(name, names) or f"there are: {', '.join(names)}"
         raise UsageError(f"there is no schema '{name}' ({hint})")
-    console.print(resources.read_text(f"schemas/{name}{_ENDING}").rstrip("\n"))
+    console.print_text(resources.read_text(f"schemas/{name}{_ENDING}").rstrip("\n"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -64,7 +63,7 @@ def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> No
     if as_json:
         from flux2batch.commands.run_shown import as_data
 
-        console.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **as_data(seen.counts)}) + "\n")
+        console.print_json({"schema_version": SCHEMA_VERSION, **as_data(seen.counts)})
         console.stdout.flush()
         return
     if again and is_terminal(console.stdout):

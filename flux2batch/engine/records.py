@@ -35,7 +35,16 @@ class UnreadableRecord(ValueError):
 def encode(event: Event) -> tuple[str, str]:
     """The event's kind and payload."""
     payload = {name: to(getattr(event, name)) for name, to, _ in _fields(type(event))}
-    return type(event).__name__, json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return type(event).__name__, _text(payload)
+
+
+def _text(payload: Any) -> str:
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8: JSON can write it, UTF-8 cannot
+        return json.dumps(payload, separators=(",", ":"))
+    return text
 
 
 def decode(kind: str, payload: str) -> Event:

@@ -67,6 +67,7 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
     it cannot be written, is locked, damaged, copied or older than it was. One that was made here and in which nothing
     was recorded is gone when the context ends.
     """
+    _refuse_strange_names(root, purpose)
     inner = root / INNER
     folders = NewFolders(inner)
     try:
@@ -108,6 +109,17 @@ def _opened(root: Path, purpose: Purpose, memory: Memory | None) -> Iterator[Run
         if memory is not None and not fresh:
             memory.recognise(journal, root)
         yield RunDirectory(root=root, journal=journal)
+
+
+def _refuse_strange_names(root: Path, purpose: Purpose) -> None:
+    """Both places are remembered as text, and the name of a folder may be none."""
+    for place in (str(root.absolute()), purpose.job_file or ""):
+        try:
+            place.encode()
+        except UnicodeEncodeError:
+            raise MachineError(
+                f"{place} cannot be used: a name in it is not UTF-8. Rename that file or folder, or move the job."
+            ) from None
 
 
 def _has_events(journal: Journal) -> bool:

@@ -15,6 +15,7 @@ from flux2batch.engine.events import Adopted, Event, HandedBack, Intended, Resub
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import ShotId
+from flux2batch.safe_text import safe_json
 
 SCHEMA_VERSION = 1
 
@@ -229,7 +230,7 @@ def as_jsonl(all_lines: Iterable[Line]) -> Iterator[str]:
     """JSON, a take a line; amounts are text, so that no reader rounds them."""
     for line in all_lines:
         plain = {name: _plain(getattr(line, name)) for name in COLUMNS}
-        yield json.dumps({"schema_version": SCHEMA_VERSION, **plain}, ensure_ascii=False) + "\n"
+        yield safe_json(json.dumps({"schema_version": SCHEMA_VERSION, **plain}, ensure_ascii=False)) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -52,6 +52,7 @@ from flux2batch.running.services import Services, open_services
 from flux2batch.running.sheet_writer import SheetWriter
 from flux2batch.running.standings import Counts, count
 from flux2batch.running.webhooks import Calls, Webhook, open_calls
+from flux2batch.safe_text import safe_json
 
 _WORKERS = 32
 # BFL's replies name 1,200 requests a minute. fal names no limit: so many are enough for a thousand pictures in flight.
@@ -360,7 +361,9 @@ class Run:
         return seen
 
     def _write_plan(self) -> None:
-        lines = (json.dumps(row_of(shot), ensure_ascii=False, separators=(",", ":")) + "\n" for shot in self._plan)
+        lines = (
+            safe_json(json.dumps(row_of(shot), ensure_ascii=False, separators=(",", ":"))) + "\n" for shot in self._plan
+        )
         replace_file(self.root / "plan.jsonl", lines)
 
     def _append(self, facts: Sequence[tuple[ShotId | None, Event]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import canary
 from flux2batch.__main__ import main
 from flux2batch.emulator.server import Emulator
 
+_PRODUCT = Path(__file__).resolve().parents[2] / "flux2batch"
 BOAT = 'flux2batch: 1\nname: boat\nmodel: bfl/flux-2-klein-4b\nprompt: "a paper boat"\nparams: {size: 256x256}\n'
 
 
@@ -23,6 +25,12 @@ class Service(Emulator):
     def _name_keys(self, salt: bytes) -> None:
         del salt
         self.bfl_api_key, self.fal_key = canary.BFL, canary.FAL
+
+
+def imported_by_us() -> set[str]:
+    """The packages that any module of the product imports, wherever in it."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in _PRODUCT.rglob("*.py"))
+    return set(re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE))
 
 
 @dataclass(frozen=True, slots=True)

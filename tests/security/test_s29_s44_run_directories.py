@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import stat
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from fake_hosts import FakeHosts
-from shop import BOAT, Service, Shop
+from shop import BOAT, Service, Shop, imported_by_us
 
-ROOT = Path(__file__).resolve().parents[2]
 EMULATED = Path("runs") / "boat.emulated"
 
 
@@ -175,16 +173,7 @@ def test_s29_a_sheet_folder_that_is_a_link_gets_no_thumbnails(shop: Shop, made: 
 
 def test_s29_nothing_is_read_by_a_module_that_runs_what_it_reads() -> None:
     """pickle and its kind make of a file whatever its author wants."""
-    runs_what_it_reads = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
-    imported = {
-        (path.name, name)
-        for path in (ROOT / "flux2batch").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
-    }
-
-    assert not {(file, name) for file, name in imported if name.split(".")[0] in runs_what_it_reads}
+    assert not imported_by_us() & {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 
 
 # S44: rights.

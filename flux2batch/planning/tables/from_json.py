@@ -172,6 +172,7 @@ def _decoded(file: DataFile, text: str, begin: int, *, first_line: int) -> tuple
     try:
         value, end = _DECODER.raw_decode(text, begin)
         _check_depth(value)
+        _check_texts(value, text, begin, end)
         return value, end
     except json.JSONDecodeError as broken:
         file.complain(_in_words(broken, text), line=first_line + broken.lineno - 1, column=broken.colno)
@@ -233,6 +234,20 @@ def _constant(written: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_whole, parse_float=_decimal, parse_constant=_constant)
+
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _check_texts(value: Any, text: str, begin: int, end: int) -> None:
+    """JSON can write half a character, which nothing else can: no file, no request, no terminal."""
+    if not _HALF.search(text, begin, end):
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as broken:
+        half = ord(broken.object[broken.start])
+        raise _Broken(f"half a character U+{half:04X} stands in a text") from None
 
 
 def _check_depth(value: Any) -> None:
