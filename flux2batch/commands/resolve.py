@@ -48,6 +48,7 @@ Verdict = Literal["accepted", "not_accepted", "abandon", "resubmit", "look"]
 @click.option("--abandon", is_flag=True, help="Give it up: its possible charge stays in the books.")
 @click.option("--reason", metavar="TEXT", help="Why, for the journal.")
 @click.option("--set", "sets", metavar="PATH=YAML", multiple=True, help="With --look: as the run was called.")
+@click.option("--check-urls", is_flag=True, help="With --look: as the run was called.")
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Read this config.toml.")
 @click.option("--json", "as_json", is_flag=True, help="One take a line.")
 @format_option
@@ -64,6 +65,7 @@ def command(
     abandon: bool,
     reason: str | None,
     sets: tuple[str, ...],
+    check_urls: bool,
     config: Path | None,
     as_json: bool,
     format: str,
@@ -98,7 +100,7 @@ def command(
         if shots and not known:
             raise UsageError(f"No shot {', '.join(shots)} is in doubt in {root}.")
         if verdict == "look":
-            settled = _look(console, opened, known, sets=sets, config=config, at=now)
+            settled = _look(console, opened, known, sets=sets, check_urls=check_urls, config=config, at=now)
         else:
             settled = {doubt.shot: _ruled(journal, doubt, verdict, task_id, poll_url, reason) for doubt in known}
         facts: list[Fact] = []
@@ -211,10 +213,12 @@ def _look(
     known: Sequence[Doubt],
     *,
     sets: tuple[str, ...],
+    check_urls: bool,
     config: Path | None,
     at: datetime,
 ) -> dict[str, Event]:
     """What the service's own listing says of these takes."""
+    from flux2batch.commands.checking_urls import fetch_picture
     from flux2batch.commands.running_a_plan import plan_of
     from flux2batch.engine.events import Accepted
     from flux2batch.running.listing import look
@@ -235,6 +239,7 @@ def _look(
         allow_paths=(),
         config=config,
         max_usd=None,
+        fetch=fetch_picture if check_urls else None,
     )
     emulate = opened.journal.meta("kind") == "emulated" and emulates_itself(opened.root)
     settled: dict[str, Event] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import counted, this_console
@@ -43,6 +44,7 @@ _STATES = ("failed", "moderated", "rejected", "lost")
 @click.option("--only", metavar="EXPR", help='The shots for which this is true: "guidance >= 3".')
 @click.option("--picks", metavar="FILE", type=click.Path(path_type=Path), help="The shots picked in a sheet.")
 @running_options
+@check_urls_option
 @job_options
 @format_option
 def command(
@@ -59,6 +61,7 @@ def command(
     open_sheet: bool,
     as_json: bool,
     quiet: bool,
+    check_urls: bool,
     sets: tuple[str, ...],
     strict: bool,
     assume_price: Decimal | None,
@@ -95,6 +98,7 @@ def command(
         allow_paths=allow_paths,
         config=config,
         max_usd=max_usd,
+        fetch=fetch_picture if check_urls else None,
     )
     asked = chosen & {shot.id for shot in plan}
     if len(asked) < len(chosen):

@@ -50,8 +50,8 @@ class NewFolders:
             # There a file that is open cannot be removed, so nobody else's lock is taken away here.
             with suppress(OSError):
                 lock.unlink()
-        with suppress(OSError):
-            for folder in self._made:
+        for folder in self._made:
+            with suppress(OSError):
                 folder.rmdir()
 
 

@@ -149,3 +149,51 @@ def test_a_host_that_the_configuration_forbids_is_not_asked(
     assert code == 4
     assert "FB614" in err
     assert hosts.asked == []
+
+
+def service_at_api(hosts: FakeHosts, status: str) -> None:
+    """The service takes the shot, and then says this of it."""
+    told = {"id": "1", "polling_url": "https://api.bfl.ai/v1/get_result?id=1"}
+    hosts["api.bfl.ai"].answers |= {
+        "/v1/flux-2-pro": (200, {}, json.dumps(told).encode()),
+        "/v1/get_result": (200, {}, json.dumps({"id": "1", "status": status}).encode()),
+    }
+
+
+@pytest.mark.usefixtures("public")
+def test_a_job_that_needs_the_flag_can_be_asked_for_again(
+    tmp_path: Path, hosts: FakeHosts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hosts["cdn.evil.test"].answers["/a.png"] = (200, {"Content-Type": "image/png"}, png(800, 608))
+    service_at_api(hosts, "Error")
+    file = job(tmp_path, size="match")
+
+    ran, _, err = plan(capsys, "run", file, "--check-urls", "--yes", "--quiet")
+    assert ran == 1, err
+    unseen, _, said = plan(capsys, "retry", file, "--yes", "--quiet")
+    again, _, err = plan(capsys, "retry", file, "--check-urls", "--yes", "--quiet")
+
+    assert (unseen, "--check-urls" in said) == (3, True)
+    assert again == 1, err
+    submits = [text for text in hosts["api.bfl.ai"].received if text.startswith("POST")]
+    assert len(submits) == 2
+
+
+@pytest.mark.usefixtures("public")
+def test_what_a_listing_is_held_against_is_looked_at_as_in_the_run(
+    tmp_path: Path, hosts: FakeHosts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hosts["cdn.evil.test"].answers["/a.png"] = (200, {"Content-Type": "image/png"}, png(800, 608))
+    hosts["queue.fal.run"].answers["/fal-ai/flux-2/edit"] = (500, {}, b"{}")
+    file = job(tmp_path, size="match")
+    Path(file).write_text(Path(file).read_text("utf-8") + "model: fal/flux-2\n", encoding="utf-8")
+
+    ran, _, err = plan(capsys, "run", file, "--check-urls", "--yes", "--quiet")
+    assert ran == 5, err
+    unseen, _, said = plan(capsys, "resolve", file, "--look")
+    seen, _, err = plan(capsys, "resolve", file, "--look", "--check-urls")
+
+    assert (unseen, "--check-urls" in said) == (3, True)
+    assert (seen, "FB607" in err) == (5, False), "still in doubt: no listing was there to be asked"
