@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from flux2batch.errors import MachineError
 
@@ -36,7 +36,11 @@ class DirectoryLock:
         except Timeout:
             raise Locked(f"{self._driver.parent.parent} is being driven by {_holder(self._driver)}.") from None
         except (OSError, NotImplementedError) as error:
-            raise MachineError(f"{self._driver.parent} cannot be locked: {error}.") from error
+            raise MachineError(_unlockable(self._driver.parent, error)) from error
+        if isinstance(self._lock, SoftFileLock):
+            # What filelock turns itself into where the system has no locks: a file, which a killed process leaves.
+            self._lock.release()
+            raise MachineError(_unlockable(self._driver.parent, None))
         says = {"pid": os.getpid(), "host": socket.gethostname(), "since": self._since.isoformat(timespec="seconds")}
         with suppress(OSError):  # it only helps the next one to say who is here
             self._driver.write_text(json.dumps(says), encoding="utf-8")
@@ -48,6 +52,14 @@ class DirectoryLock:
         with suppress(OSError):
             self._driver.unlink()
         self._lock.release()
+
+
+def _unlockable(folder: Path, error: Exception | None) -> str:
+    reason = (error.strerror if isinstance(error, OSError) else None) or "its file system has no locks"
+    return (
+        f"{folder} cannot be locked: {reason.lower()}. Without a lock a second process could drive it and pay twice,"
+        " so nothing was sent. Put the run directory on a disk of this machine: --out DIR."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,3 +92,40 @@ def test_f15_the_folder_is_synced_once_and_the_log_before_each_append_returns(tm
         assert any("journal.db-wal>" in line and "sync(" in line for line in said[before:after]), (
             "an append was not synced"
         )
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A journal with the log that a killed process left, and how long that was before the last append."""
+    folder = tmp_path_factory.mktemp("killed")
+    with closing(Journal.create(folder / "journal.db", run_directory_id="r")) as journal:
+        for event in WAY_TO_UNKNOWN[:-1]:
+            journal.append([(A, event)], at=AT)
+        before = (folder / "journal.db-wal").stat().st_size
+        journal.append([(A, WAY_TO_UNKNOWN[-1])], at=AT)
+        left = folder / "left"
+        left.mkdir()
+        for name in ("journal.db", "journal.db-wal"):
+            shutil.copy(folder / name, left / name)
+    return left, before
+
+
+def test_f27_a_last_write_that_was_torn_is_as_if_it_had_not_been(killed: tuple[Path, int], tmp_path: Path):
+    left, before = killed
+    log = (left / "journal.db-wal").read_bytes()
+    assert len(log) > before
+    torn = [log[:length] for length in range(before, len(log), 97)]
+    torn += [log[:at] + bytes([log[at] ^ 1]) + log[at + 1 :] for at in range(before, len(log), 97)]
+    torn += [log[:at] + b"\xff" * 512 + log[at + 512 :] for at in range(before, len(log) - 512, 512)]
+
+    for number, content in enumerate(torn):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shutil.copy(left / "journal.db", folder)
+        (folder / "journal.db-wal").write_bytes(content)
+        with closing(Journal.open(folder / "journal.db", driving=True)) as journal:
+            assert journal.life(A).phase is Phase.SENDING
+            journal.append([(A, WAY_TO_UNKNOWN[-1])], at=AT)
+            assert journal.life(A).phase is Phase.UNKNOWN
+    with closing(Journal.open(left / "journal.db", driving=True)) as whole:
+        assert whole.life(A).phase is Phase.UNKNOWN

@@ -228,6 +228,28 @@ def test_f29_a_backup_that_was_restored_spends_nothing(trial: Trial) -> None:
     assert trial.tasks == before
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("error", ["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+def test_f31_where_nothing_can_be_locked_nothing_is_sent(outside: Outside, error: str) -> None:
+    inject = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=flock", "-e", f"inject=flock:error={error}"]
+    done = subprocess.run(
+        [*inject, *outside.command("-q")],
+        cwd=outside.folder,
+        env={**os.environ, **outside.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if "ptrace" in done.stderr:
+        pytest.skip("strace may not trace here")
+
+    assert done.returncode == 7
+    assert "cannot be locked" in done.stderr
+    assert "--out DIR" in done.stderr
+    assert outside.posts == 0
+
+
 def test_f32_of_a_run_directory_and_its_copy_only_one_is_driven(trial: Trial) -> None:
     trial.run()
     copy = trial.folder / "runs" / "copy.emulated"
