@@ -276,7 +276,7 @@ def _row(columns: Sequence[Column], row: Sequence[Styled], widths: Sequence[int]
     for index, (each, cell, width) in enumerate(zip(columns, row, widths, strict=True)):
         text = shortened(cell.text, width)
         padding = " " * (width - cells(text))
-        gap = _GAP if index else ""
+        gap = _GAP if index and (text or index < len(columns) - 1) else ""
         is_last = index == len(columns) - 1
         if each.right:
             parts += [gap + padding, Styled(text, cell.style)]

@@ -219,7 +219,7 @@ def number(amount: Decimal) -> float:
 # After.
 
 
-def ending(report: Report, *, seconds: float, command: str) -> Iterator[Sequence[Part]]:
+def ending(report: Report, *, seconds: float, command: str, emulated: bool) -> Iterator[Sequence[Part]]:
     """What became of the run, and what to type next."""
     counts = report.counts
     yield (
@@ -244,7 +244,7 @@ def ending(report: Report, *, seconds: float, command: str) -> Iterator[Sequence
             " may have been paid for, but the answer never came. Nothing is sent again until you say so:",
         )
         yield (styled(f"    flux2batch resolve {report.root}", "dim"),)
-    yield from _money(report)
+    yield from _money(report, emulated)
     yield from _why(report)
 
 
@@ -253,9 +253,12 @@ def _all(counts: Counts) -> int:
     return counts.done + sum(others) + counts.stalled + counts.lost + counts.in_flight
 
 
-def _money(report: Report) -> Iterator[Sequence[Part]]:
+def _money(report: Report, emulated: bool) -> Iterator[Sequence[Part]]:
     counts = report.counts
     at_risk = f", and up to {show(counts.at_risk_usd)} more in doubt" if counts.at_risk_usd else ""
+    if emulated:
+        yield (f"  {show(counts.charged_usd)} charged{at_risk}, by the emulator, so nothing",)
+        return
     yield (f"  {show(counts.charged_usd)} charged{at_risk}",)
     for service, (before, after) in report.balances.items():
         if before is not None and after is not None:

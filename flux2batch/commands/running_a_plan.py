@@ -195,7 +195,7 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
         if isinstance(observer, shown.JsonEvents):
             observer.finished(replace(report, exit_code=code))
         elif outlook.has_work:
-            console.say_all(shown.ending(report, seconds=seconds, command=manner.next_time))
+            console.say_all(shown.ending(report, seconds=seconds, command=manner.next_time, emulated=wishes.emulated))
             console.say_all(calls_shown.after(run.calls))
             console.say("  ", styled(str(report.root / "index.html"), "cyan"))
     if manner.open_sheet:

@@ -72,12 +72,18 @@ def _remedy_for_text(steps: Steps, text: str, wanted: frozenset[str]) -> str | N
     if _is_parameter(steps) and _RANGE.search(text):
         return f"a range stands under 'sweep', as in sweep: {{{steps[-1]}: {_short(text)}}}"
     if _is_axis(steps):
-        return f"write [{_short(text)}]"
+        return _remedy_for_axis(text)
     if steps[:1] == ("data",) and len(steps) == 2:
         return f"write {{file: {_short(text)}}}"
     if "list" in wanted and "text" not in wanted:
         return f"write [{_short(text)}]"
     return None
+
+
+def _remedy_for_axis(text: str) -> str:
+    if ends := _SPAN.fullmatch(text):
+        return f"for the numbers from {ends[1]} to {ends[2]} write {ends[1]}..{ends[2]}"
+    return f"write [{_short(text)}]"
 
 
 def _remedy_for_number(document: Document, steps: Steps, value: float, wanted: frozenset[str]) -> str | None:
@@ -136,6 +142,7 @@ def _short(text: str) -> str:
 
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?) *(?:-|–|to|:|\.\.\.|…) *(\d+(?:\.\d+)?)")  # as a range is written elsewhere
 _RANGE = re.compile(r"[0-9]\s*\.\.|[0-9]#[0-9]")
 _TRUE = frozenset(("true", "yes", "on", "y", "1"))
 _FALSE = frozenset(("false", "no", "off", "n", "0"))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from flux2batch.engine.events import Adopted, Event, HandedBack, Intended, Resubmitted, Retried, Withdrawn
@@ -136,11 +136,21 @@ class Total:
 
 
 def totals(all_lines: Iterable[Line], *, by: str | None = None) -> list[Total]:
-    """The sums by `model`, `day`, `status`, or an axis; all together where `by` is None. In order of appearance."""
+    """The sums by `model`, `day`, `status`, or an axis; all together where `by` is None.
+
+    In order of appearance, but numbers by their size: shots are sent in an order of their own.
+    """
     groups: dict[str, list[Line]] = {}
     for line in all_lines:
         groups.setdefault(_group(line, by), []).append(line)
-    return [_total(name, group) for name, group in groups.items()]
+    return [_total(name, groups[name]) for name in _in_order(groups)]
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    try:
+        return sorted(names, key=Decimal)
+    except InvalidOperation:
+        return list(names)
 
 
 def _group(line: Line, by: str | None) -> str:

@@ -277,13 +277,21 @@ def _not_taken(entry: Entry, name: str) -> Fault:
         return _unknown(name)
     near = [other for other in takers if other.provider == entry.provider]
     far = [other for other in takers if other.provider != entry.provider]
-    alone = near or far
     return Fault(
         code="FB602",
-        message=f"'{name}' works only with {alone[0].model}" if len(alone) == 1 else f"{entry.model} takes no '{name}'",
+        message=_who_takes(name, near, far, entry),
         help=_joined(entry.ignored.get(name), f"remove it, or choose {_listed(near + far)}" if takers else None),
         parameter=name,
     )
+
+
+def _who_takes(name: str, near: Sequence[Entry], far: Sequence[Entry], entry: Entry) -> str:
+    """The one model that takes it, where that is simple; on the same service, where others have it elsewhere."""
+    alone = near or far
+    if len(alone) != 1:
+        return f"{entry.model} takes no '{name}'"
+    here = f"on {entry.provider} " if near and far else ""
+    return f"{here}'{name}' works only with {alone[0].model}, and not with {entry.model}"
 
 
 def _joined(*parts: str | None) -> str:

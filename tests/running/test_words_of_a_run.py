@@ -1,0 +1,59 @@
+"""What a run says to a person: nothing that is not so, and numbers in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from flux2batch.__main__ import main
+
+JOB = """
+flux2batch: 1
+name: study
+model: bfl/flux-2-flex
+prompt: "a boat like {{ ref('boat') }}"
+references: {boat: boat.png}
+params: {size: 64x64}
+sweep: {guidance: [10, 2, 5.5]}
+"""
+
+
+def test_a_run_again_lists_no_uploads_and_an_emulated_charge_is_called_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (128, 128), "teal").save("boat.png")
+    Path("study.yaml").write_text(JOB, encoding="utf-8")
+
+    assert main(["run", "study.yaml", "--emulate"]) == 0
+    first = capsys.readouterr().err
+    assert main(["run", "study.yaml", "--emulate"]) == 0
+    again = capsys.readouterr().err
+    assert main(["ledger", "study.yaml", "--by", "guidance"]) == 0
+    ledger = capsys.readouterr().out
+
+    assert "uploads boat.png" in first
+    assert "charged, by the emulator, so nothing" in first
+    assert "uploads" not in again
+    assert [line.split()[0] for line in ledger.splitlines()[2:5]] == ["2", "5.5", "10"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("guidance: 2-5", "for the numbers from 2 to 5 write 2..5"),
+        ("guidance: 1.5 to 3", "for the numbers from 1.5 to 3 write 1.5..3"),
+        ("colour: red", "write [red]"),
+        ("steps: [20]", "on bfl 'steps' works only with bfl/flux-2-flex, and not with bfl/flux-2-pro"),
+    ],
+)
+def test_the_remedy_is_what_was_meant(
+    written: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("job.yaml").write_text(f'flux2batch: 1\nprompt: "a boat"\nsweep: {{{written}}}\n', encoding="utf-8")
+
+    assert main(["validate", "job.yaml"]) == 3
+    assert said in capsys.readouterr().err
