@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -35,6 +36,7 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.write(f"flux2batch {__version__}\n")
         return 0
     _let_every_character_through()
+    _let_no_library_talk()
     try:
         from flux2batch import cli
 
@@ -65,6 +67,13 @@ def _reported(fault: Exception, arguments: list[str]) -> int:
 
     sys.stderr.write(paragraph(fault, write_crash_report(fault, argv=arguments, environ=os.environ)))
     return _BUG
+
+
+def _let_no_library_talk() -> None:
+    # Pillow and openpyxl warn of oddities in a file with their own source lines, which are nobody's business here: what
+    # matters about a file is said by us. Whoever asks Python for warnings gets them.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def _let_every_character_through() -> None:
