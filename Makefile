@@ -7,30 +7,33 @@ SHELL := /bin/sh
 
 VENV := .venv
 PEERS := .peers
+BENCH := .bench
 BIN := $(VENV)/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
-WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+# A test waits half of its time for processes, pictures and pages: three of them keep two cores busy.
+WORKERS ?= 3
+CORES ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 say = @printf '%s\n'
 
-.PHONY: help demo browser test check format lint types torture bench docs site peers clean
+.PHONY: help demo browser test check format lint types torture bench bench-quick docs site peers clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.ready ## run the quickstart job on an emulator: no key, no cost
 	$(say) "demo: flux2batch run specs/quickstart.yaml --emulate"
 	@$(BIN)/flux2batch run specs/quickstart.yaml --emulate
 
 test: $(VENV)/.ready-dev ## the tests, on two cores
-	$(say) "test: pytest on $(WORKERS) cores"
+	$(say) "test: pytest with $(WORKERS) workers"
 	@$(PYTEST) -m "not torture and not online"
 
 browser: $(VENV)/.ready-dev ## find a Chromium for the tests of the contact sheet, or install one
 	@.ci/browser $(BIN)/python
 
 check: format lint types ## formatting, lint, types and all tests but torture: what CI runs
-	$(say) "check: pytest on $(WORKERS) cores, with those tests that install from a package index"
+	$(say) "check: pytest with $(WORKERS) workers, with those tests that install from a package index"
 	@$(PYTEST) -m "not torture"
 
 format: $(VENV)/.ready-dev
@@ -46,14 +49,15 @@ types: $(VENV)/.ready-dev
 	@$(BIN)/mypy --strict
 
 torture: $(VENV)/.ready-dev ## the long tests: tens of thousands of simulations, kills, faults and mutations
-	$(say) "torture: every harness on $(WORKERS) cores; this takes most of an hour"
-	@$(BIN)/python tests/torture/run_all.py --processes $(WORKERS)
+	$(say) "torture: every harness on $(CORES) cores; this takes most of an hour"
+	@$(BIN)/python tests/torture/run_all.py --processes $(CORES)
 
-bench: $(VENV)/.ready-dev ## measure; nothing is asserted
-	@for file in benchmarks/*.py; do \
-		echo "bench: $$file"; \
-		$(BIN)/python "$$file" || exit 1; \
-	done
+bench: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## measure beside others, write benchmarks/RESULTS.md: 15 minutes on a quiet machine
+	@$(BIN)/python benchmarks/compare.py
+
+bench-quick: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## the same with less of everything, in two minutes; RESULTS.md stays
+	@mkdir -p $(BENCH)/quick
+	@$(BIN)/python benchmarks/compare.py --quick --out $(BENCH)/quick
 
 docs: $(VENV)/.ready-dev ## write the pages that are made from the code
 	@$(BIN)/python docs/generate.py
@@ -65,8 +69,8 @@ site: $(VENV)/.ready-docs ## build the pages into a website: site/index.html
 
 peers: $(PEERS)/.ready ## install other people's clients and the editors' YAML server into .peers, for tests with them
 
-clean: ## remove .venv, .peers and caches
-	@rm -rf $(VENV) $(PEERS) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove .venv, .peers, .bench and caches
+	@rm -rf $(VENV) $(PEERS) $(BENCH) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps are newer than pyproject.toml while the environment is up to date.
 $(VENV)/.ready: pyproject.toml | $(BIN)/python

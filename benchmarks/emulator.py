@@ -1,41 +1,51 @@
-"""Measure the emulator beside a client in another process: start-up, submits, polls and downloads a second, memory.
+"""How fast the emulator is beside the same protocol in bare http.server, and what it holds at once.
 
-python benchmarks/emulator.py [--tasks 5000] [--size 256] [--format jpeg] [--clients 8] [--rounds 1] [--books FILE]
+    python benchmarks/emulator.py [--tasks 5000] [--size 256] [--clients 8] [--quick] [--rounds N] [--json FILE]
 
-All tasks of a round are in flight at once before one is polled. Several rounds show what a long run keeps.
+The client is a process of its own with eight threads that keep their connections. All tasks of a round are in flight at
+once before one is polled. The bare server checks nothing, keeps no books and sends the same 20 kB for every picture;
+the emulator draws each picture for its first download, and knows it at the second.
 """
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
-import resource
-import statistics
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from figures import OURS, Figure, parser, tell
+
 _LATENCY_S = 12
 _SERVE = f"""
-import resource, sys, time
+import sys, time
 began = time.perf_counter()
-from pathlib import Path
 from flux2batch.emulator.server import Emulator
-books = Path(sys.argv[1]) if sys.argv[1] else None
-emulator = Emulator(active_limit=None, balance_usd=10_000_000, latency="{_LATENCY_S}", books=books)
+emulator = Emulator(active_limit=None, balance_usd=10_000_000, latency="{_LATENCY_S}")
 emulator.start()
 print(emulator.bfl_base_url, emulator.bfl_api_key, time.perf_counter() - began, flush=True)
-for _ in sys.stdin:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    print(emulator.books.active("bfl", at=time.time()), pages * resource.getpagesize() // 2**20,
-          used.ru_maxrss // 1024, round(used.ru_utime + used.ru_stime, 1), flush=True)
+sys.stdin.read()
 emulator.stop()
 """
+SERVERS = {
+    OURS: [sys.executable, "-c", _SERVE],
+    "http.server": [sys.executable, str(Path(__file__).parent / "peers" / "bare_server.py"), str(_LATENCY_S)],
+}
+"""How each is started: it prints its address, a key and how long it took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the client asks for."""
+
+    tasks: int
+    size: int
+    clients: int
 
 
 class Connections:
@@ -69,34 +79,32 @@ def spread(work, pieces: list, clients: int) -> tuple[list, float]:
     return [one for part in parts for one in part], time.perf_counter() - began
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=5000)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--format", default="jpeg")
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--books", type=Path)
-    options = parser.parse_args()
-
-    server = subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(options.books or "")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def measure(command: list[str], asked: Asked) -> dict[str, float]:
+    """One server from start to end."""
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin is not None
     assert server.stdout is not None
-    base, key, started = server.stdout.readline().split()
-    print(f"started in {float(started):.2f} s (imports included)")
+    try:
+        base, key, started = server.stdout.readline().split()
+        rates = _rates(base, key, asked)
+        status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
+        peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+        return {**rates, "memory": int(peak) / 1024, "start": float(started)}
+    finally:
+        server.stdin.close()
+        server.terminate()
+        server.wait()
+
+
+def _rates(base: str, key: str, asked: Asked) -> dict[str, float]:
     headers = {"x-key": key, "Content-Type": "application/json"}
 
     def submit(seeds: list[int]) -> list[str]:
         line = Connections()
         urls = []
         for seed in seeds:
-            body = {"prompt": "a red fox in fresh snow", "seed": seed, "width": options.size, "height": options.size}
-            body["output_format"] = options.format
+            body = {"prompt": "a red fox in fresh snow", "seed": seed, "width": asked.size, "height": asked.size}
+            body["output_format"] = "jpeg"
             told = line.ask("POST", f"{base}/v1/flux-2-pro", json.dumps(body).encode(), headers)
             urls.append(json.loads(told)["polling_url"])
         line.close()
@@ -114,31 +122,45 @@ def main() -> None:
         line.close()
         return sizes
 
-    def tell() -> list[str]:
-        server.stdin.write("\n")
-        server.stdin.flush()
-        return server.stdout.readline().split()
+    polling, submits_s = spread(submit, list(range(asked.tasks)), asked.clients)
+    time.sleep(_LATENCY_S)  # until every task is ready: what is measured is the fetching
+    samples, polls_s = spread(poll, polling, asked.clients)
+    _, drawn_s = spread(download, samples, asked.clients)
+    again = samples[-1000:]
+    _, again_s = spread(download, again, asked.clients)
+    return {
+        "submits": asked.tasks / submits_s,
+        "polls": asked.tasks / polls_s,
+        "downloads": asked.tasks / drawn_s,
+        "second downloads": len(again) / again_s,
+    }
 
-    for number in range(options.rounds):
-        seeds = list(range(number * options.tasks, (number + 1) * options.tasks))
-        polling, seconds = spread(submit, seeds, options.clients)
-        in_flight, *_ = tell()
-        print(f"{options.tasks / seconds:8.0f} submits a second; {in_flight} tasks in flight at once")
-        time.sleep(_LATENCY_S)  # until every task is ready: what is measured is the fetching
-        samples, seconds = spread(poll, polling, options.clients)
-        print(f"{options.tasks / seconds:8.0f} polls a second")
-        what = f"{options.size}x{options.size} {options.format}"
-        for how, wanted in (("each drawn", samples), ("again, the last thousand", samples[-1000:])):
-            sizes, seconds = spread(download, wanted, options.clients)
-            each = statistics.mean(sizes) / 1024
-            print(f"{len(wanted) / seconds:8.0f} downloads a second ({what}, {each:.0f} kB each, {how})")
-        _, now, peak, cpu = tell()
-        print(f"         after {len(seeds) * (number + 1)} tasks: {now} MB, {peak} MB at most; {cpu} s of CPU")
 
-    server.stdin.close()
-    server.wait()
-    mine = resource.getrusage(resource.RUSAGE_SELF)
-    print(f"         the client: {mine.ru_utime + mine.ru_stime:.1f} s of CPU")
+def main() -> None:
+    """Measure and print."""
+    options = parser(__doc__, rounds=1)
+    options.add_argument("--tasks", type=int, default=5000)
+    options.add_argument("--size", type=int, default=256)
+    options.add_argument("--clients", type=int, default=8)
+    given = options.parse_args()
+    asked = Asked(tasks=1000 if given.quick else given.tasks, size=given.size, clients=given.clients)
+    seen: dict[str, list[dict[str, float]]] = {name: [] for name in SERVERS}
+    for _ in range(given.rounds):
+        for name, command in SERVERS.items():
+            seen[name].append(measure(command, asked))
+    method = f"{asked.tasks:,} tasks in flight at once, pictures of {asked.size}x{asked.size}, {asked.clients} clients"
+    figures = [
+        Figure(
+            name=f"emulator, {what} a second", unit="/s", better="high", goal=goal, method=method,
+            rounds={name: [one[what] for one in rounds] for name, rounds in seen.items()},
+        )
+        for what, goal in (("submits", 300), ("polls", 300), ("downloads", 300), ("second downloads", None))
+    ]  # fmt: skip
+    held = {name: [one["memory"] for one in rounds] for name, rounds in seen.items()}
+    figures.append(Figure(name=f"emulator, memory with {asked.tasks:,} tasks", unit="MB", rounds=held, method=method))
+    starts = {OURS: [one["start"] for one in seen[OURS]]}
+    figures.append(Figure(name="emulator, start with imports", unit="s", rounds=starts, goal=0.5))
+    tell(figures, given.json)
 
 
 if __name__ == "__main__":

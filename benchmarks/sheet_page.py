@@ -4,14 +4,13 @@ Method: pages of 1,000 and 10,000 pictures with thumbnails beside them are opene
 "ready" is when the grid is drawn, "pictures" when every thumbnail in the window is decoded, both from the start of
 the navigation; the long tasks are those that Chromium reports (more than 50 ms on the main thread) while the wheel
 goes from the first row to the last in 200 steps and back at once; elements are counted and the heap is measured after
-a collection. The best and worst of three.
+a collection.
 
-python benchmarks/sheet_page.py
+    python benchmarks/sheet_page.py [--quick] [--rounds N] [--json FILE]
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -21,9 +20,19 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 from chromium import chromium
+from figures import OURS, Figure, parser, tell
 from make_sheet import many
 
-ROUNDS = 3
+# What is told of a visit: its name, unit, and what is wanted of a sheet of 1,000 and of 10,000 pictures.
+TOLD = {
+    "ready_ms": ("grid drawn", "ms", None, None),
+    "pictures_ms": ("first useful paint: thumbnails in sight", "ms", 1000, 2000),
+    "longest_task_opening_ms": ("longest task while opening", "ms", None, None),
+    "longest_task_scrolling_ms": ("longest task while scrolling", "ms", None, 200),
+    "slowest_frame_ms": ("slowest frame while scrolling", "ms", None, None),
+    "elements": ("elements", "", None, None),
+    "heap_mb": ("heap", "MB", None, None),
+}
 
 WATCH = """
 window.long = [];
@@ -82,20 +91,25 @@ def measure(playwright: Any, page_file: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print one table a size of sheet."""
+    """Measure and print."""
     from playwright.sync_api import sync_playwright
 
+    options = parser(__doc__, rounds=3).parse_args()
     if chromium() is None:
         print("no Chromium is here: make browser installs one")
         return
+    figures = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         for count in (1000, 10_000):
             page_file = many(count).write(Path(folder) / str(count), originals=False, faces=48)
-            rounds = [measure(playwright, page_file) for _ in range(ROUNDS)]
-            print(f"{count} pictures, page of {page_file.stat().st_size / 1e6:.2f} MB, {os.cpu_count()} cores")
-            for name in rounds[0]:
-                values = [one[name] for one in rounds]
-                print(f"  {name:28} {min(values):9.1f} {max(values):9.1f}")
+            rounds = [measure(playwright, page_file) for _ in range(1 if options.quick else options.rounds)]
+            name, megabytes = f"sheet of {count:,}", page_file.stat().st_size / 1e6
+            figures.append(Figure(name=f"{name}, page and data", unit="MB", rounds={OURS: [megabytes]}, goal=4))
+            for key, (what, unit, small, large) in TOLD.items():
+                goal = small if count == 1000 else large
+                seen = [one[key] for one in rounds]
+                figures.append(Figure(name=f"{name}, {what}", unit=unit, rounds={OURS: seen}, goal=goal))
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":

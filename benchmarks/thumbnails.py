@@ -1,14 +1,14 @@
 """Measure thumbnails: pictures a second of 1 MP and 4 MP on two cores, beside ImageMagick's montage and libvips.
 
-python benchmarks/thumbnails.py [--pictures 60] [--distinct 12]
+    python benchmarks/thumbnails.py [--pictures 60] [--distinct 12] [--quick] [--rounds N] [--json FILE]
 
-Each tool gets the same files in the same run and makes thumbnails of 256 pixels: ours in two threads, montage in
-batches of 16, vipsthumbnail as two processes with half of the files each. `ours, both` makes the sheet's two sizes.
+Each tool gets the same files in the same round and makes thumbnails of 256 pixels: ours in two threads, montage in
+batches of 16 and with the hint of size that its documents advise for JPEG, vipsthumbnail as two processes with half of
+the files each. "both sizes" is what a sheet needs: 256 and 640 from one reading of the file.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import resource
@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from figures import OURS, Figure, keep, parser, tell
 from PIL import Image, ImageDraw, ImageFilter
 
 from flux2batch.pictures.checking import Flaw
@@ -87,53 +88,70 @@ def vips(sources: Sequence[Path], target: Path) -> None:
         raise SystemExit("vipsthumbnail failed")
 
 
-def measured(work: Callable[[Path], None], folder: Path, pictures: int) -> str:
-    """Pictures a second by the clock, and what each cost in processor time, which a busy machine blurs less."""
-    target = Path(tempfile.mkdtemp(dir=folder))
-    began, spent = time.perf_counter(), cpu_s()
-    work(target)
-    return f"{pictures / (time.perf_counter() - began):.1f}/s {1000 * (cpu_s() - spent) / pictures:4.0f} ms"
+def measured(work: Callable[[Path], None], folder: Path, pictures: int) -> tuple[float, float]:
+    """Pictures a second by the clock, and milliseconds of processor time for each, which a busy machine blurs less."""
+    with tempfile.TemporaryDirectory(dir=folder) as target:
+        began, spent = time.perf_counter(), cpu_s()
+        work(Path(target))
+        return pictures / (time.perf_counter() - began), 1000 * (cpu_s() - spent) / pictures
 
 
 def cpu_s() -> float:
+    """What this process and its children have used."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pictures", type=int, default=60)
-    parser.add_argument("--distinct", type=int, default=12)
-    given = parser.parse_args()
-
-    print(f"{given.pictures} pictures, {os.cpu_count()} cores, thumbnails of {SMALL} pixels; both: {SMALL} and {LARGE}")
-    print("pictures a second, and processor time for each")
-    columns = ("ours", "ours, both", "montage", "montage, hinted", "vipsthumbnail")
-    print(f"{'':12}" + "".join(f"{column:>18}" for column in columns))
+    """Measure and print."""
+    options = parser(__doc__, rounds=1)
+    options.add_argument("--pictures", type=int, default=60)
+    options.add_argument("--distinct", type=int, default=12)
+    given = options.parse_args()
+    count = min(given.pictures, 16) if given.quick else given.pictures
+    figures = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
         for side, extension in ((1024, "png"), (2048, "png"), (1024, "jpg"), (2048, "jpg")):
-            sources = files(
-                folder / f"{side}{extension}",
-                side=side,
-                extension=extension,
-                pictures=given.pictures,
-                distinct=min(given.distinct, given.pictures),
+            folder = Path(name) / f"{side}{extension}"
+            sources = files(folder, side=side, extension=extension, pictures=count, distinct=min(given.distinct, count))
+            label = f"{'1' if side == 1024 else '4'} MP {extension.upper()}"
+            compared = _compared(label, sources, Path(name), rounds=given.rounds)
+            tell(compared, None)
+            figures += compared
+            shutil.rmtree(folder)
+    keep(figures, given.json)
+
+
+def _compared(label: str, sources: Sequence[Path], folder: Path, *, rounds: int) -> list[Figure]:
+    works: dict[str, Callable[[Path], None]] = {
+        OURS: lambda target: ours(sources, target, (SMALL,)),
+        f"{OURS}, both sizes": lambda target: ours(sources, target, (SMALL, LARGE)),
+    }
+    if shutil.which("montage"):
+        works["montage"] = lambda target: montage(sources, target, hinted=sources[0].suffix == ".jpg")
+    if shutil.which("vipsthumbnail"):
+        works["vipsthumbnail"] = lambda target: vips(sources, target)
+    rates: dict[str, list[float]] = {name: [] for name in works}
+    costs: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            rate, cost = measured(work, folder, len(sources))
+            rates[name].append(rate)
+            costs[name].append(cost)
+    method = f"{len(sources):,} files of {sources[0].stat().st_size / 1e6:.1f} MB, two cores"
+    title = f"thumbnails of {label}"
+    return [
+        Figure(name=f"{title}, pictures a second", unit="/s", rounds=rates, better="high", method=method),
+        Figure(name=f"{title}, processor time for each", unit="ms", rounds=costs, method=method),
+        *(
+            Figure(
+                name=f"{title}, as often as {peer}", unit="×", better="high", goal=goal, method=method,
+                rounds={OURS: [mine / other for mine, other in zip(rates[OURS], rates[peer], strict=True)]},
             )
-            works: tuple[tuple[str | None, Callable[[Path], None]], ...] = (
-                (None, lambda target, s=sources: ours(s, target, (SMALL,))),
-                (None, lambda target, s=sources: ours(s, target, (SMALL, LARGE))),
-                ("montage", lambda target, s=sources: montage(s, target, hinted=False)),
-                ("montage", lambda target, s=sources: montage(s, target, hinted=True)),
-                ("vipsthumbnail", lambda target, s=sources: vips(s, target)),
-            )
-            figures = [
-                measured(work, folder, given.pictures) if program is None or shutil.which(program) else "not installed"
-                for program, work in works
-            ]
-            weight = sources[0].stat().st_size / 1e6
-            label = f"{'1' if side == 1024 else '4'} MP {extension}"
-            print(f"{label:12}" + "".join(f"{figure:>18}" for figure in figures) + f"   ({weight:.1f} MB each)")
+            for peer, goal in (("montage", 3), ("vipsthumbnail", 0.8))
+            if peer in rates
+        ),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":
