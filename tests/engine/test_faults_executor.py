@@ -8,13 +8,14 @@ from datetime import datetime
 
 import pytest
 from simulation import CALM, Hands, Journal, NoPurse, Plan, Service, Watcher, World
+from test_lifecycle import AT, accepted, intended, life_of, rendered
 
-from flux2batch.engine.events import Event
+from flux2batch.engine.events import Event, SendBegan
 from flux2batch.engine.executor import Ending, Executor, FactsUnrecorded, Offer
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.policy import Budgets, Overrun, Throttle, Unknowns
 from flux2batch.engine.scheduler import Scheduler
-from flux2batch.engine.work import Moment, Work
+from flux2batch.engine.work import Fetch, Moment, Work
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import Shot, ShotId
@@ -32,8 +33,8 @@ class Trouble:
         self.hands = Stalling(self.world) if stalls else Hands(self.world, float("inf"))
         self.executor: Executor | None = None
 
-    def run(self) -> Ending:
-        scheduler = Scheduler(
+    def scheduler(self) -> Scheduler:
+        return Scheduler(
             throttles={"bfl": Throttle(limit=4, most=4, successes=0, halved_at=None)},
             polls_per_s={"bfl": 20.0},
             timeout_s=3600,
@@ -42,8 +43,10 @@ class Trouble:
             chance=random.Random(1).random,
             now=self.world.now(),
         )
+
+    def run(self) -> Ending:
         self.executor = Executor(
-            scheduler=scheduler,
+            scheduler=self.scheduler(),
             journal=self.journal,
             workers=self.hands,
             clock=self.world,
@@ -247,3 +250,19 @@ def test_f08_stopped_at_once_no_answer_is_waited_for_longer_than_a_second():
     assert trouble.world.s < 3
     paid = {task.shot for task in trouble.world.service.tasks.values()}
     assert all(trouble.journal.lives()[shot].phase is Phase.SENDING for shot in paid)
+
+
+# Red with `is_behind_with_fetches` answering False.
+def test_f72_a_picture_that_has_waited_for_five_minutes_closes_the_gate_until_it_is_fetched():
+    scheduler = Trouble().scheduler()
+    ready = life_of(intended(), SendBegan(), accepted(), rendered())
+    begin, later = Moment(0.0, AT), Moment(301.0, AT)
+    for shot in ("a", "b"):
+        scheduler.take_up(ShotId(shot), ready, service="bfl", kind="m", now=begin)
+    assert isinstance(scheduler.next_work(begin), Fetch)
+    assert scheduler.room("bfl", begin)
+
+    assert not scheduler.room("bfl", later)
+
+    assert isinstance(scheduler.next_work(later), Fetch)
+    assert scheduler.room("bfl", later)
