@@ -12,6 +12,7 @@ ZERO = Money(Decimal(0))
 
 _GRAIN = Decimal("0.000001")  # services answer 7.000000000000001; nobody bills less than a millionth
 _CREDIT = Decimal("0.01")
+_MOST = Decimal(10**9)  # of dollars, credits or pixels: more is an answer gone wrong, and arithmetic that may overflow
 
 
 def usd(amount: Decimal | int | str) -> Money:
@@ -32,7 +33,7 @@ def amount_in(value: object) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount <= _MOST else None
 
 
 def show(amount: Decimal) -> str:

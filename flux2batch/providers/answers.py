@@ -91,6 +91,11 @@ def text_at(value: Mapping[str, Any], key: str) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
+def whole_number(value: object) -> int | None:
+    """The integer, or None. `true` is none, though Python counts it as one: the journal could not be read again."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 _ID = re.compile(r"[!-~]{1,200}")
 
 

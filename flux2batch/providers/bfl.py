@@ -39,6 +39,7 @@ from flux2batch.providers.answers import (
     text_at,
     usable_id,
     wait_of,
+    whole_number,
 )
 from flux2batch.providers.calls import Call, Forged, Named, Verdict
 from flux2batch.providers.clock import utc_now
@@ -282,7 +283,7 @@ def _rendered(body: Mapping[str, Any], answer: HttpResponse) -> Polled:
     return Rendered(
         frames=(Frame(url=sample, width=None, height=None, media_type=None, nsfw=False),),
         expires_at=expiry_of(sample),
-        seed=seed if isinstance(seed, int) else None,
+        seed=whole_number(seed),
         prompt=text_at(result, "prompt"),
         charge=_charge(body),
         details={} if duration is None else {"duration_s": float(duration)},

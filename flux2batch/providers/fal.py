@@ -39,6 +39,7 @@ from flux2batch.providers.answers import (
     text_at,
     usable_id,
     wait_of,
+    whole_number,
 )
 from flux2batch.providers.calls import Call, Forged, Named, Verdict
 from flux2batch.providers.clock import utc_now
@@ -312,7 +313,7 @@ def read_status(answer: HttpResponse | NotSent | NoAnswer) -> Completed | Polled
             position = body.get("queue_position")
             return StillWorking(
                 status=shown(status),
-                queue_position=position if isinstance(position, int) else None,
+                queue_position=whole_number(position),
                 progress=None,
                 wait_s=wait_s,
                 known=status in ("IN_QUEUE", "IN_PROGRESS"),
@@ -375,7 +376,7 @@ def _rendered(answer: HttpResponse, completed: Completed, charge: Charge | None)
     return Rendered(
         frames=frames,
         expires_at=None,
-        seed=seed if isinstance(seed, int) else None,
+        seed=whole_number(seed),
         prompt=text_at(body, "prompt"),
         charge=charge,
         details={} if seconds is None else {"duration_s": seconds},
@@ -392,8 +393,8 @@ def _frame(image: Mapping[str, Any], *, nsfw: bool) -> Frame:
     width, height = image.get("width"), image.get("height")
     return Frame(
         url=str(image["url"]),
-        width=width if isinstance(width, int) else None,
-        height=height if isinstance(height, int) else None,
+        width=whole_number(width),
+        height=whole_number(height),
         media_type=text_at(image, "content_type"),
         nsfw=nsfw,
     )

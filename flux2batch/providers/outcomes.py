@@ -52,8 +52,10 @@ def refused_or_unclear(answer: HttpResponse, reason: str, fields: Sequence[tuple
 
 
 def _where_to(answer: HttpResponse) -> str:
-    location = answer.headers.get("location")
-    host = urlsplit(location).netloc if location else ""
+    try:
+        host = urlsplit(answer.headers.get("location", "")).netloc
+    except ValueError:  # no URL at all
+        host = ""
     return f" and pointed to {shown(host)}" if host else ""
 
 
