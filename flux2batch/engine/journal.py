@@ -22,6 +22,7 @@ from flux2batch.durable import sync_folder
 from flux2batch.engine import records
 from flux2batch.engine.events import Event, RunEvent, ShotEvent
 from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase, advance
+from flux2batch.engine.rescue import keep, rescue_of
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money, usd
 from flux2batch.planning.shot import ShotId
@@ -175,9 +176,9 @@ class Journal:
 
     def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
         """Make these facts durable, all or none. When this returns they survive a power loss."""
-        self._still_there()
         moment = at.isoformat()
         rows = [(moment, shot, *records.encode(event)) for shot, event in facts]
+        self._still_there(rows)
         try:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
@@ -223,14 +224,17 @@ class Journal:
     def _unwritable(self, error: sqlite3.Error) -> MachineError:
         return MachineError(f"The journal {self._path} cannot be written: {error}.")
 
-    def _still_there(self) -> None:
-        """Writing into a file that somebody deleted would be writing into nothing."""
+    def _still_there(self, rows: Sequence[tuple[str, str | None, str, str]]) -> None:
+        """Writing into a file that somebody deleted would be writing into nothing: all of it is kept elsewhere."""
         try:
             same = self._path.stat().st_ino == self._inode
         except OSError:
             same = False
         if not same:
-            raise GoneForGood(f"The journal {self._path} was removed or replaced while it was in use.")
+            gone = f"The journal {self._path} was removed or replaced while it was in use."
+            if keep(self._database, self._path, rows):
+                gone += f" What it held is kept in {rescue_of(self._path).name} beside it; the next run puts it back."
+            raise GoneForGood(gone)
 
     # Reading.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from flux2batch.engine.journal import Journal, JournalDamaged
 from flux2batch.engine.lock import DirectoryLock
 from flux2batch.engine.new_directory import NewFolders, refuse_links
+from flux2batch.engine.rescue import put_back
 from flux2batch.errors import MachineError, Refused, UsageError
 from flux2batch.private_files import private_file, private_folder
 
@@ -95,7 +96,7 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
 def _opened(root: Path, purpose: Purpose, memory: Memory | None) -> Iterator[RunDirectory]:
     """The journal of a run directory that is locked, made where there is none."""
     path = journal_of(root)
-    fresh = not path.exists()
+    fresh = not path.exists() and not put_back(path)
     if fresh and path.with_name("journal.db-wal").exists():
         raise JournalDamaged(f"{path} is gone, and what belongs to it is left. Nothing was sent.")
     if fresh and (traces := [name for name in _TRACES if (root / name).exists()]):

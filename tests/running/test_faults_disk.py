@@ -191,6 +191,13 @@ def test_f25_a_journal_that_is_deleted_while_it_is_used_stops_the_run(trial: Tri
     for line in said.splitlines():
         if line.startswith("RECOVER"):
             assert len(line.split()) == 4
+    assert "the next run puts it back" in said
+    # What it held is whole: nothing is bought again, nothing that was paid for is forgotten.
+    trial.run("-q", "--limit", "20")
+    prompts = trial.ask_books("SELECT wish FROM tasks")
+    assert len({wish for (wish,) in prompts}) == len(prompts)
+    assert trial.facts("Accepted") == trial.tasks
+    assert not list((trial.root / ".flux2batch").glob("*.rescue*"))
 
 
 def test_f24_where_the_journal_is_gone_its_pictures_are_not_bought_again(trial: Trial) -> None:
