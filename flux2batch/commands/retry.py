@@ -12,7 +12,7 @@ from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import counted, this_console
-from flux2batch.commands.plan import job_options
+from flux2batch.commands.options import job_options
 from flux2batch.commands.running_a_plan import Manner, plan_of, run_a_plan, running_options, wishes_for
 from flux2batch.errors import Refused, UsageError
 

@@ -10,7 +10,7 @@ import click
 
 from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
-from flux2batch.commands.plan import job_options, selection_options
+from flux2batch.commands.options import job_options, selection_options
 from flux2batch.commands.running_a_plan import Manner, plan_of, run_a_plan, running_options, wishes_for
 from flux2batch.errors import UsageError
 

@@ -15,7 +15,7 @@ import click
 
 from flux2batch.commands.console import Console, fail, is_terminal, styled, this_console
 from flux2batch.commands.local_flags import local_options, with_local_flags
-from flux2batch.commands.plan import Dollars
+from flux2batch.commands.options import Dollars
 from flux2batch.errors import Refused
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import click
 from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Part, counted, styled, this_console
-from flux2batch.commands.plan import Dollars
+from flux2batch.commands.options import Dollars
 from flux2batch.errors import InvalidInput
 from flux2batch.reading.job import Job
 from flux2batch.reading.load import load_job

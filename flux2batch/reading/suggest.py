@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 
 _NEAR = 0.6
 _LONGEST = 100  # nobody meant a word of a thousand letters, and comparing one is slow
@@ -33,6 +32,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 def _nearness(a: str, b: str, *, above: float) -> float | None:
     # The two quick ratios are upper bounds: most candidates are dismissed without the slow comparison.
+    from difflib import SequenceMatcher  # only where somebody mistyped
+
     matcher = SequenceMatcher(None, a, b, autojunk=False)
     if matcher.real_quick_ratio() < above or matcher.quick_ratio() < above:
         return None

@@ -1,0 +1,62 @@
+"""Options that several commands have: which shots are meant, and how a job is read and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Dollars(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions of click alone
+    """A sum of money on the command line: 5, 5.00 or $5."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            amount = Decimal(str(value).removeprefix("$"))
+        except InvalidOperation:
+            self.fail(f"{value!r} is not a sum of dollars, such as 5.00", param, ctx)
+        if not amount.is_finite() or amount < 0:
+            self.fail(f"{value!r} is not a sum of dollars, such as 5.00", param, ctx)
+        return amount
+
+
+def selection_options(function: Decorated) -> Decorated:
+    """The flags that say which shots are asked for."""
+    for option in (
+        click.option("--sample", metavar="N", type=click.IntRange(min=1), help="N shots spread evenly over all axes."),
+        click.option("--limit", metavar="N", type=click.IntRange(min=1), help="The first N shots."),
+        click.option("--picks", metavar="FILE", type=click.Path(path_type=Path), help="The shots picked in a sheet."),
+        click.option("--only", metavar="EXPR", help='The shots for which this is true: "guidance >= 3".'),
+    ):
+        function = option(function)
+    return function
+
+
+def job_options(function: Decorated) -> Decorated:
+    """The flags that change how a job is read and judged."""
+    for option in (
+        click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Read this config.toml."),
+        click.option(
+            "--allow-path",
+            "allow_paths",
+            metavar="DIR",
+            multiple=True,
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="References and data may come from here as well; repeatable.",
+        ),
+        click.option("--max-shots", metavar="N", type=click.IntRange(min=1), help="Allow so many shots."),
+        click.option("--assume-price", metavar="X", type=Dollars(), help="The price of a shot where none is known."),
+        click.option("--strict", is_flag=True, help="Warnings are errors."),
+        click.option(
+            "--set", "sets", metavar="PATH=YAML", multiple=True, help="Another value for this call; repeatable."
+        ),
+    ):
+        function = option(function)
+    return function
