@@ -46,7 +46,7 @@ def machine_error(problem: OSError, root: Path, path: str, *, needed: int) -> Ma
 
 def unforeseen(problem: OSError) -> MachineError | None:
     """What a machine refused where nobody was prepared for it; None where that is our own mistake."""
-    if problem.errno not in _ANYWHERE:
+    if problem.errno is None or problem.errno not in _ANYWHERE:
         return None
     reason, remedy = _REASONS[problem.errno]
     where = f"{safe_line(str(problem.filename))} cannot be used: " if problem.filename else ""
