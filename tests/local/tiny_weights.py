@@ -166,3 +166,45 @@ def _mistral_tokenizer() -> Any:
     )
     made.chat_template = _MISTRAL_CHAT
     return made
+
+
+def klein_4b(device: str) -> Any:
+    """A klein of the real dimensions, its weights drawn at random on the device itself, in bfloat16."""
+    torch.manual_seed(0)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device(device):
+            tokenizer = _qwen_tokenizer()
+            text = transformers.Qwen3ForCausalLM(
+                transformers.Qwen3Config(
+                    vocab_size=151936,
+                    hidden_size=2560,
+                    intermediate_size=9728,
+                    num_hidden_layers=36,
+                    num_attention_heads=32,
+                    num_key_value_heads=8,
+                    head_dim=128,
+                    max_position_embeddings=40960,
+                    tie_word_embeddings=True,
+                    bos_token_id=None,
+                    eos_token_id=tokenizer.eos_token_id,
+                    pad_token_id=tokenizer.pad_token_id,
+                )
+            ).eval()
+            transformer = Flux2Transformer2DModel(
+                in_channels=128,
+                num_layers=5,
+                num_single_layers=20,
+                num_attention_heads=24,
+                attention_head_dim=128,
+                joint_attention_dim=7680,
+                guidance_embeds=False,
+            ).eval()
+            vae = AutoencoderKLFlux2().eval()
+    finally:
+        torch.set_default_dtype(before)
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0)
+    return Flux2KleinPipeline(
+        text_encoder=text, tokenizer=tokenizer, transformer=transformer, vae=vae, scheduler=scheduler, is_distilled=True
+    )

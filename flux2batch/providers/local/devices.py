@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,11 @@ from flux2batch.reading.problems import error
 class Placement:
     """A device and how a model lies on it."""
 
-    device: str  # cpu, cuda:0, mps
+    device: str  # as torch names it: cpu, cuda:0, mps
     dtype: str  # bfloat16, float16, float32
     offload: str  # none; model: one part on the device at a time; sequential: one layer
     quantise: str  # none; fp8: weights of eight bits, computed in dtype
+    threads: int | None  # of a CPU; None: not ours to say
 
     def __str__(self) -> str:
         spared = [f"{self.offload} offload" if self.offload != "none" else "", self.quantise.replace("none", "")]
@@ -48,8 +50,24 @@ def placements(wish: Local, machine: Machine) -> tuple[Placement, ...]:
             raise _impossible(f"{name} {value} spares the memory of a GPU, and {devices[0]} is none", f"--{name} none")
     dtype = wish.dtype if wish.dtype != "auto" else "bfloat16" if on_gpu else "float32"
     return tuple(
-        Placement(device=device, dtype=dtype, offload=wish.offload, quantise=wish.quantise) for device in devices
+        Placement(
+            device="cpu" if (threads := threads_of(device)) else device,
+            dtype=dtype,
+            offload=wish.offload,
+            quantise=wish.quantise,
+            threads=threads,
+        )
+        for device in devices
     )
+
+
+def threads_of(device: str) -> int | None:
+    """How many threads draw on a CPU: one unless it is said (`cpu:8`). With another number the last bits of a picture
+    may be others, so the number of cores must not decide it. None for what is no CPU."""
+    name, _, count = device.partition(":")
+    if name != "cpu":
+        return None
+    return int(count) if count.isdecimal() else 1
 
 
 def _devices(wish: str, machine: Machine) -> Sequence[str]:
@@ -59,10 +77,13 @@ def _devices(wish: str, machine: Machine) -> Sequence[str]:
     if wish == "cuda" and machine.cuda:
         return there[: machine.cuda]
     named = [each.strip() for each in wish.split(",")]
-    strange = [name for name in named if name not in there]
+    strange = [name for name in named if name not in there and not _CPU.fullmatch(name)]
     if strange:
         raise _impossible(f"there is no device '{strange[0]}' here", f"there are: {', '.join(there)}")
     return list(dict.fromkeys(named))
+
+
+_CPU = re.compile(r"cpu:[1-9][0-9]{0,2}")
 
 
 def _impossible(message: str, help: str) -> InvalidInput:

@@ -22,6 +22,7 @@ from flux2batch.planning.configuration_local import Local
 from flux2batch.planning.models.catalogue import Entry
 from flux2batch.providers.answers import shown
 from flux2batch.providers.local.bench import Bench
+from flux2batch.providers.local.devices import threads_of
 from flux2batch.providers.local.fleet_worker import FleetWorker
 from flux2batch.providers.local.request import Drawer, Drawn, OnStep, Request, State, Stopped, WorkerLost
 from flux2batch.reading.problems import error
@@ -59,7 +60,7 @@ class Fleet:
 
     def __init__(self, wish: Local, *, entries: Mapping[str, Entry], make: Make | None = None) -> None:
         self._address = Address.of(wish.fleet or "local")
-        self._on_cpu = wish.device == "cpu"
+        self._cpus = threads_of(wish.device)  # of each worker; None: the wish is no CPU
         self._make = make or partial(_pipeline_there, wish, dict(entries))
         self._store = _Store()
         self._bench = Bench(self._first_drawers)
@@ -113,19 +114,18 @@ class Fleet:
     # Workers.
 
     def _first_drawers(self) -> Sequence[Drawer]:
-        _join(self._address)
+        _join(self._address, cpus=self._cpus or 1)
         room, gpus = self._room(), _gpus()
         if not room:
             raise MachineError("The fleet has no machine to draw on.")
-        if gpus and not self._on_cpu and room > gpus:
+        if gpus and self._cpus is None and room > gpus:
             message = f"{room} workers are asked for, and there are {gpus} GPUs: a worker has one to itself"
             raise InvalidInput([error("FB027", message, where=None, help=f"--fleet local:{gpus}, or --device cpu")])
         return [self._drawer(number) for number in range(room)]
 
     def _drawer(self, number: int) -> Drawer:
-        return RemoteDrawer(
-            f"worker {number + 1}", self._make, self._store, gpus=0 if self._on_cpu else min(1, _gpus())
-        )
+        gpus = 0 if self._cpus else min(1, _gpus())
+        return RemoteDrawer(f"worker {number + 1}", self._make, self._store, cpus=self._cpus or 1, gpus=gpus)
 
     def _room(self) -> int:
         """How many workers the cluster has room for, by now."""
@@ -133,7 +133,7 @@ class Fleet:
 
         if self._address.workers is not None:
             return self._address.workers
-        return (0 if self._on_cpu else _gpus()) or sum(bool(node["Alive"]) for node in ray.nodes())
+        return (0 if self._cpus else _gpus()) or sum(bool(node["Alive"]) for node in ray.nodes())
 
     def _keep_up(self) -> None:
         """Put a new worker in the place of one that died, and one more where the cluster has grown."""
@@ -168,11 +168,11 @@ class Fleet:
 class RemoteDrawer:
     """One worker of the fleet, as the bench sees it."""
 
-    def __init__(self, name: str, make: Make, store: _Store, *, gpus: int) -> None:
+    def __init__(self, name: str, make: Make, store: _Store, *, cpus: int, gpus: int) -> None:
         self.name = name
         self.loaded: str | None = None
         self._store = store
-        self._actor = _actor(make, gpus)
+        self._actor = _actor(make, cpus, gpus)
 
     def load(self, model: str) -> str:
         """Wait for the cluster to start it, and for its model."""
@@ -248,14 +248,14 @@ class _Store:
         return place
 
 
-def _join(address: Address) -> None:
+def _join(address: Address, *, cpus: int) -> None:
     """Raises MachineError where the cluster cannot be reached."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of a run
     import ray
 
-    where = (
-        {"address": address.cluster} if address.cluster else {"num_cpus": address.workers, "include_dashboard": False}
-    )
+    where: dict[str, Any] = {"address": address.cluster}
+    if address.cluster is None:
+        where = {"num_cpus": cpus * address.workers if address.workers else None, "include_dashboard": False}
     try:
         ray.init(**where, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
     except Exception as unreachable:
@@ -271,10 +271,10 @@ def _gpus() -> int:
     return int(ray.cluster_resources().get("GPU", 0))
 
 
-def _actor(make: Make, gpus: int) -> Any:
+def _actor(make: Make, cpus: int, gpus: int) -> Any:
     import ray
 
-    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_concurrency=2, scheduling_strategy="SPREAD")(FleetWorker)
+    remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_concurrency=2, scheduling_strategy="SPREAD")(FleetWorker)
     return remote.remote(make)
 
 

@@ -6,7 +6,7 @@ import gc
 import io
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,20 @@ _QUALITY: Mapping[str, Mapping[str, Any]] = {
 class Pipeline:
     """One device. It holds one model at a time; not for two threads at once."""
 
-    def __init__(self, placement: Placement, *, weights: Mapping[str, Path], entries: Mapping[str, Entry]) -> None:
+    def __init__(
+        self,
+        placement: Placement,
+        *,
+        weights: Mapping[str, Path],
+        entries: Mapping[str, Entry],
+        open_folder: Callable[[Path, Placement], Any] | None = None,
+    ) -> None:
         self.name = placement.device
         self.loaded: str | None = None
         self._placement = placement
         self._weights = weights
         self._entries = entries
+        self._open_folder = open_folder or _loaded
         self._pipe: Any = None
         self._embeddings = Embeddings()
 
@@ -45,10 +53,10 @@ class Pipeline:
         began = time.monotonic()
         self.close()
         try:
-            self._pipe = _loaded(self._weights[model], self._placement)
+            self._pipe = self._open_folder(self._weights[model], self._placement)
         except Exception as error:
             # diffusers, transformers, safetensors and torch each have errors of their own for the same folder.
-            remedy = _MORE_ROOM if _is_out_of_memory(error) else "The folder may be damaged: fetch it again."
+            remedy = self._more_room if _is_out_of_memory(error) else "The folder may be damaged: fetch it again."
             where = f"{model} cannot be loaded on {self._placement.device} from {self._weights[model]}"
             raise MachineError(f"{where}: {shown(str(error))}. {remedy}") from error
         self.loaded = model
@@ -64,7 +72,7 @@ class Pipeline:
                 raise
             why = CannotDraw(
                 f"not enough memory on {self._placement.device} for {request.width}x{request.height} with"
-                f" {len(request.references)} references. {_MORE_ROOM}"
+                f" {len(request.references)} references. {self._more_room}"
             )
         # Outside the handler: the error's frames would keep every tensor of the attempt alive.
         self._sweep()
@@ -128,6 +136,11 @@ class Pipeline:
         with torch.no_grad():
             return self._pipe.encode_prompt(prompt, device=self._placement.device, max_sequence_length=most)[0]
 
+    @property
+    def _more_room(self) -> str:
+        spare = ", or spare memory: --offload model, --quantise fp8" if self.name.startswith("cuda") else ""
+        return f"Ask for a smaller size or fewer references{spare}."
+
     def _sweep(self) -> None:
         gc.collect()
         if self._placement.device.startswith("cuda"):
@@ -149,14 +162,13 @@ class Pipeline:
         return {"peak_memory_bytes": torch.cuda.max_memory_allocated(self._placement.device)}
 
 
-_MORE_ROOM = "Ask for a smaller size or fewer references, or spare memory: --offload model, --quantise fp8."
-
-
 def _loaded(folder: Path, placement: Placement) -> Any:
     _be_quiet()
     import diffusers
     import torch
 
+    if placement.threads is not None:
+        torch.set_num_threads(placement.threads)
     dtype = getattr(torch, placement.dtype)
     pipe = diffusers.DiffusionPipeline.from_pretrained(
         folder, **{_dtype_argument(diffusers.__version__): dtype}, local_files_only=True, use_safetensors=True
