@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from flux2batch.planning.sweep.shards import Shard
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -27,9 +30,31 @@ class Dollars(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gener
         return amount
 
 
+class ShardOf(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions of click alone
+    """2/8: the second of eight."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        from flux2batch.planning.sweep.shards import Shard
+
+        if isinstance(value, Shard):
+            return value
+        try:
+            return Shard.read(str(value))
+        except ValueError as fault:
+            self.fail(str(fault), param, ctx)
+
+
 def selection_options(function: Decorated) -> Decorated:
     """The flags that say which shots are asked for."""
     for option in (
+        click.option(
+            "--shard",
+            metavar="N/OF",
+            type=ShardOf(),
+            help="One part of those, the same on every machine: 2/8. See merge.",
+        ),
         click.option("--sample", metavar="N", type=click.IntRange(min=1), help="N shots spread evenly over all axes."),
         click.option("--limit", metavar="N", type=click.IntRange(min=1), help="The first N shots."),
         click.option("--picks", metavar="FILE", type=click.Path(path_type=Path), help="The shots picked in a sheet."),

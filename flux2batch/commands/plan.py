@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flux2batch.commands.against import Both
     from flux2batch.commands.plan_ahead import Ahead
     from flux2batch.planning.plan import Plan
+    from flux2batch.planning.sweep.shards import Shard
 
 _WIDEST = 110
 
@@ -73,6 +74,7 @@ def command(
     picks: Path | None,
     limit: int | None,
     sample: int | None,
+    shard: Shard | None,
     max_usd: Decimal | None,
     out: Path | None,
     reuse: tuple[Path, ...],
@@ -110,7 +112,7 @@ def command(
         file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
     )
     fetch = fetch_picture if check_urls else None
-    options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, strict=strict, fetch=fetch)
+    options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, shard=shard, strict=strict, fetch=fetch)
     plans: list[tuple[Plan, Ahead, Both | None]] = []
     problems: list[Problem] = []
     for file in dict.fromkeys(files):
@@ -161,14 +163,15 @@ def _write(
     plans: Iterable[tuple[Plan, Ahead, Both | None]], form: str, stream: TextIO | None, console: Console
 ) -> None:
     from flux2batch.commands import against_shown, plan_shown
+    from flux2batch.planning.plan import row_of
 
     printed = _printing_to(stream, console)
     width = min(printed.width, _WIDEST)
     for plan, ahead, both in plans:
         match form:
             case "jsonl":
-                for row in plan.to_rows():
-                    printed.print_json(row)
+                for shot in plan:
+                    printed.print_json(row_of(shot))
             case "json":
                 data = plan_shown.as_data(plan, ahead.states)
                 data |= against_shown.as_data(both.compared) if both else {}

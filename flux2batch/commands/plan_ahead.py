@@ -39,7 +39,7 @@ def run_directory_of(plan: Plan, out: Path | None) -> Path:
     """Where a run of this plan would put its pictures."""
     if out is not None:
         return out
-    return plan.job.folder / "runs" / (f"{plan.name}.emulated" if on_this_machine(plan) else plan.name)
+    return plan.job.folder / "runs" / (f"{plan.run_name}.emulated" if on_this_machine(plan) else plan.run_name)
 
 
 def nothing_yet(plan: Plan) -> Ahead:

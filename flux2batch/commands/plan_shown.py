@@ -102,7 +102,9 @@ def _head(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
     del width
     all_of = f" of {plan.all_shots:,}" if len(plan) != plan.all_shots else ""
     models = ", ".join(model for model, _ in plan.totals.models)
-    yield (styled(plan.name, "bold"), f"  {len(plan):,}{all_of} {'shot' if len(plan) == 1 else 'shots'}  ", models)
+    shard = f", shard {plan.shard}" if plan.shard else ""
+    shots = "shot" if len(plan) == 1 else "shots"
+    yield (styled(plan.name, "bold"), f"  {len(plan):,}{all_of} {shots}{shard}  ", models)
     if plan.job.root != plan.job.folder:
         yield (styled(f"the job's folder is {plan.job.root}", "dim"),)
 

@@ -77,7 +77,7 @@ def command(
     and what these shots have cost already counts against the job's budget.
     """
     del format
-    from flux2batch.commands.run_directories import run_directory
+    from flux2batch.commands.run_directories import run_directory, shard_of
     from flux2batch.commands.who import this_person
     from flux2batch.running.again import Again
     from flux2batch.running.services import emulates_itself, on_this_machine
@@ -98,6 +98,7 @@ def command(
         allow_paths=allow_paths,
         config=config,
         max_usd=max_usd,
+        shard=shard_of(root),
         fetch=fetch_picture if check_urls else None,
     )
     asked = chosen & {shot.id for shot in plan}

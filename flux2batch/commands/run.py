@@ -16,6 +16,7 @@ from flux2batch.errors import UsageError
 
 if TYPE_CHECKING:
     from flux2batch.engine.policy import Unknowns
+    from flux2batch.planning.sweep.shards import Shard
     from flux2batch.running.webhooks import Webhook
 
 
@@ -70,6 +71,7 @@ def command(
     picks: Path | None,
     limit: int | None,
     sample: int | None,
+    shard: Shard | None,
     check_urls: bool,
     sets: tuple[str, ...],
     strict: bool,
@@ -101,13 +103,14 @@ def command(
         picks=picks,
         limit=limit,
         sample=sample,
+        shard=shard,
         fetch=fetch_picture if check_urls else None,
     )
     emulated = emulate or on_this_machine(plan)
     wishes = wishes_for(
         root=out
         if out is not None
-        else plan.job.folder / "runs" / (f"{plan.name}.emulated" if emulated else plan.name),
+        else plan.job.folder / "runs" / (f"{plan.run_name}.emulated" if emulated else plan.run_name),
         emulate=emulate,
         emulated=emulated,
         command="run",
@@ -124,7 +127,7 @@ def command(
         as_json=as_json,
         quiet=quiet,
         open_sheet=open_sheet,
-        next_time=f"flux2batch run {file}",
+        next_time=f"flux2batch run {file}" + (f" --shard {shard}" if shard else ""),
     )
     run_a_plan(plan, wishes, manner)
 

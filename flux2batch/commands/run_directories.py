@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flux2batch.engine.run_directory import is_run_directory, job_file_of, journal_of
+from flux2batch.engine.run_directory import is_run_directory, job_file_of, journal_of, look_into
 from flux2batch.errors import UsageError
+
+if TYPE_CHECKING:
+    from flux2batch.planning.sweep.shards import Shard
 
 RUNS = "runs"
 
@@ -100,3 +104,15 @@ def _last_touched(root: Path) -> float:
         with suppress(OSError):
             times.append(path.stat().st_mtime)
     return max(times)
+
+
+def shard_of(root: Path) -> Shard | None:
+    """The part of its job that a run directory was last run for; None where that was all of it."""
+    from flux2batch.planning.sweep.shards import Shard
+
+    with look_into(root) as directory:
+        written = directory.journal.meta("shard")
+    try:
+        return Shard.read(written) if written else None
+    except ValueError:
+        return None  # a journal from somebody else may say anything

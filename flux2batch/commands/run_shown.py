@@ -34,7 +34,8 @@ _MOST_UPLOADS = 12
 def summary(plan: Plan, outlook: Outlook, *, emulated: bool) -> Iterator[Sequence[Part]]:
     """What is about to happen, in a few lines."""
     models = ", ".join(model for model, _ in plan.totals.models)
-    yield (styled(plan.name, "bold"), f"  {counted(outlook.planned, 'shot')} on {models}")
+    shard = f", shard {plan.shard}," if plan.shard else ""
+    yield (styled(plan.name, "bold"), f"  {counted(outlook.planned, 'shot')}{shard} on {models}")
     states = {
         "new": outlook.new,
         "done": outlook.done,

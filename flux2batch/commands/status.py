@@ -63,7 +63,8 @@ def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> No
     if as_json:
         from flux2batch.commands.run_shown import as_data
 
-        console.print_json({"schema_version": SCHEMA_VERSION, **as_data(seen.counts)})
+        shard = {"shard": seen.shard} if seen.shard else {}
+        console.print_json({"schema_version": SCHEMA_VERSION, **as_data(seen.counts), **shard})
         console.stdout.flush()
         return
     if again and is_terminal(console.stdout):
@@ -74,7 +75,8 @@ def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> No
 
 def _lines(console: Console, seen: Overview) -> Iterator[Sequence[Part]]:
     emulated = "  on an emulator" if seen.emulated else ""
-    yield (styled(seen.job_name, "bold"), f"  {seen.root}{emulated}")
+    shard = f"  shard {seen.shard}" if seen.shard else ""
+    yield (styled(seen.job_name, "bold"), f"  {seen.root}{emulated}{shard}")
     yield ()
     columns = [column(""), column("", right=True), column("", shrinks=True)]
     yield from table(columns, list(_rows(seen)), width=console.width)
@@ -161,7 +163,8 @@ def _next(seen: Overview) -> Iterator[Sequence[Part]]:
         return
     counts, root = seen.counts, seen.root
     job = seen.job_file or "JOB"
-    run = f"flux2batch run {job}{' --emulate' if seen.emulated else ''}"
+    shard = f" --shard {seen.shard}" if seen.shard else ""
+    run = f"flux2batch run {job}{' --emulate' if seen.emulated else ''}{shard}"
     for number, line in (
         (counts.unknown, f"flux2batch resolve {root}"),
         (counts.stalled + counts.in_flight + counts.planned, run),

@@ -24,6 +24,7 @@ from flux2batch.planning.shots.script import Prepared, prepare
 from flux2batch.planning.shots.survey import Survey, survey
 from flux2batch.planning.shots.totals import Batch, Tally, Totals
 from flux2batch.planning.sweep.selection import Selection
+from flux2batch.planning.sweep.shards import Shard
 from flux2batch.planning.sweep.spread import ranks
 from flux2batch.reading.job import Job
 from flux2batch.reading.problems import Note, Problem, error, has_errors, in_order, warning
@@ -43,6 +44,7 @@ class PlanOptions:
     picks: Path | None = None  # a file of picks
     limit: int | None = None  # the first so many
     sample: int | None = None  # so many, spread over all axes
+    shard: Shard | None = None  # a part of those
     check_money: bool = True  # False: validate, which asks for everything but prices and budgets
     check_budget: bool = True  # False: who knows what is paid for already judges the rest
     strict: bool = False  # warnings are errors
@@ -98,6 +100,22 @@ class Plan:
     def shelf(self) -> ReferenceShelf:
         """The references of the job, for who sends them."""
         return self._prepared.shelf()
+
+    @property
+    def shard(self) -> Shard | None:
+        """The part of the plan that this is, where it was asked for in parts."""
+        return self._selection.shard
+
+    @property
+    def whole(self) -> Plan:
+        """What all shards of this plan come to together."""
+        return self if self.shard is None else self._chosen(replace(self._selection, shard=None))
+
+    @property
+    def run_name(self) -> str:
+        """What its run directory is called: shards that meet on one machine have one each."""
+        shard = self.shard
+        return self.name if shard is None else f"{self.name}.shard-{shard.number}-of-{shard.count}"
 
     @property
     def all_shots(self) -> int:
@@ -199,17 +217,19 @@ class Plan:
         if selection.sample is not None:
             sampled = self._sampled
             drafts = (draft for draft in drafts if draft.number in sampled)
-        left = selection.limit
+        left, shard = selection.limit, selection.shard
         for draft in drafts:
             if left is not None and (left := left - 1) < 0:
                 break
+            if shard is not None and not (draft.id and shard.takes(draft.id)):
+                continue
             draft.request.chosen += 1
             yield draft
         walk.finish()
 
     @cached_property
     def _sampled(self) -> frozenset[int]:
-        wider = self._chosen(replace(self._selection, sample=None, limit=None))
+        wider = self._chosen(replace(self._selection, sample=None, limit=None, shard=None))
         placed = _Ranks(self._script)
         wanted = self._selection.sample or 0
         chosen = heapq.nsmallest(wanted, ((placed.of(draft), draft.number) for draft in wider._drafts()))
@@ -230,7 +250,9 @@ def plan_job(job: Job, *, configuration: Configuration, options: PlanOptions | N
     if has_errors(problems):
         raise InvalidInput(problems)
 
-    selection = Selection.of(options.only, options.picks, options.limit, options.sample, script, job.document)
+    selection = Selection.of(
+        options.only, options.picks, options.limit, options.sample, script, job.document, shard=options.shard
+    )
     plan = Plan(
         job,
         configuration=configuration,
@@ -277,6 +299,7 @@ def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
     if not options.check_money:
         return
     yield from _about_warnings(plan)
+    yield from _about_all_shards(plan)
     bound = tightest_budget(plan.configuration, plan.job.budget.max_usd)
     most = plan.cost.max
     if options.check_budget and bound is not None and most > bound[0]:
@@ -285,6 +308,17 @@ def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
         steps = ("budget", "warn_usd")
         message = f"the plan comes to {show(most)}, over warn_usd, {show(plan.job.budget.warn_usd)}"
         yield warning("FB610", message, where=document.place(steps), steps=steps)
+
+
+def _about_all_shards(plan: Plan) -> Iterator[Problem]:
+    """Each shard is run by itself and knows nothing of what the others spend: the budget must do for all of them."""
+    budget = plan.job.budget.max_usd
+    if plan.shard is None or budget is None or (most := plan.whole.cost.max) <= budget:
+        return
+    steps = ("budget", "max_usd")
+    message = f"all {plan.shard.count} shards together may cost {show(most)}, the budget is {show(budget)}"
+    help = "each shard would spend by itself: take fewer shots with --only, --sample or --limit, or raise the budget"
+    yield error("FB610", message, where=plan.job.document.place(steps), steps=steps, help=help)
 
 
 def _about_warnings(plan: Plan) -> Iterator[Problem]:

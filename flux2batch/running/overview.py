@@ -52,6 +52,7 @@ class Overview:
     job_name: str
     job_file: str | None
     emulated: bool
+    shard: str | None  # 2/8, where the last run was of a part of the plan
     counts: Counts
     reasons: tuple[Reason, ...]
     unknowns: tuple[tuple[ShotId, Life], ...]
@@ -71,6 +72,7 @@ def overview(directory: RunDirectory) -> Overview:
         job_name=journal.meta("job_name") or directory.root.resolve().name,
         job_file=journal.meta("job_file"),
         emulated=journal.meta("kind") == "emulated",
+        shard=journal.meta("shard") or None,
         counts=count_standing(standing, planned=waiting),
         reasons=tuple(_reasons(journal, standing)),
         unknowns=unknowns_in(standing),

@@ -183,6 +183,7 @@ class Run:
         journal, run_id = self.journal, secrets.token_hex(4)
         providers = self._services.providers
         self._append([(None, self._began(run_id))])
+        self._note_shard()
         gallery = Gallery(self.root, known=_nothing_known)
         self._ask_again(gallery)
         put_in_order(gallery, journal, self._standing, self._reconciled, self.root, self._append)
@@ -220,6 +221,12 @@ class Run:
             sheet_trouble=sheet.trouble,
             exit_code=code,
         )
+
+    def _note_shard(self) -> None:
+        """Remember of which part of the plan this is the run directory, for whoever looks at it."""
+        shard = str(self._plan.shard or "")
+        if self._again is None and (self.journal.meta("shard") or "") != shard:
+            self.journal.set_meta("shard", shard)
 
     def _ask_again(self, gallery: Gallery) -> None:
         """Record what a person asked for, now that it is agreed to: before this a refusal changed nothing."""

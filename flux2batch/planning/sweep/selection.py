@@ -1,4 +1,4 @@
-"""Which shots of a plan are asked for: --only, --picks, --limit and --sample."""
+"""Which shots of a plan are asked for: --only, --picks, --limit, --sample and --shard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flux2batch.errors import InvalidInput
 from flux2batch.planning.shots.expansion import Draft, Script
 from flux2batch.planning.shots.names import Moment
 from flux2batch.planning.shots.texts import depends_on, remembered, widened
+from flux2batch.planning.sweep.shards import Shard
 from flux2batch.planning.tables.content import DataFile
 from flux2batch.planning.templates.faults import TemplateFault
 from flux2batch.planning.templating import compile_expression
@@ -23,16 +24,20 @@ Test = Callable[[Draft], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is asked for. A test comes first, then the sample among what passes it, then the limit."""
+    """What is asked for: a test comes first, then the sample among what passes it, then the limit, then the shard.
+
+    So the shards of a sample are together the sample.
+    """
 
     test: Test | None
     limit: int | None
     sample: int | None
+    shard: Shard | None
 
     @property
     def is_everything(self) -> bool:
         """Whether nothing is left out."""
-        return self.test is None and self.limit is None and self.sample is None
+        return self.test is None and self.limit is None and self.sample is None and self.shard is None
 
     @classmethod
     def of(
@@ -43,9 +48,11 @@ class Selection:
         sample: int | None,
         script: Script,
         document: Document,
+        *,
+        shard: Shard | None,
     ) -> Selection:
         """The selection that these options ask for; raises InvalidInput."""
-        made = cls(test=None, limit=limit, sample=sample)
+        made = cls(test=None, limit=limit, sample=sample, shard=shard)
         if picks is not None:
             made = replace(made, test=_picked(picks, script))
         return made if only is None else made.only(only, script, document)
