@@ -25,7 +25,7 @@ import jinja2
 from figures import OURS, Figure, parser, tell
 
 from flux2batch.planning.configuration import load_configuration
-from flux2batch.planning.plan import plan_job
+from flux2batch.planning.plan import plan_job, row_of
 from flux2batch.reading.load import load_job
 
 PROMPT = "{{ subject.text }}, {{ light }}"
@@ -134,7 +134,7 @@ def _planned(folder: Path, seeds: int) -> tuple[float, float]:
     plan = plan_job(job, configuration=load_configuration(environ={}, max_shots=seeds * 100))
     planned = time.process_time()
     with (folder / "plan.jsonl").open("w", encoding="utf-8") as stream:
-        for row in plan.to_rows():
+        for row in map(row_of, plan):
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
     return planned - began, time.process_time() - planned
 

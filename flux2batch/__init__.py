@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from flux2batch.errors import FluxError as FluxError
     from flux2batch.library import load as load
     from flux2batch.library import plan as plan
+    from flux2batch.library_ledger import ledger as ledger
     from flux2batch.library_run import Outcome as Outcome
     from flux2batch.library_run import Report as Report
     from flux2batch.library_run import run as run
@@ -32,6 +33,7 @@ _HOMES = {
     "Report": "flux2batch.library_run",
     "Result": "flux2batch.client",
     "Shot": "flux2batch.planning.shot",
+    "ledger": "flux2batch.library_ledger",
     "load": "flux2batch.library",
     "plan": "flux2batch.library",
     "run": "flux2batch.library_run",
@@ -48,6 +50,7 @@ __all__ = [
     "Result",
     "Shot",
     "__version__",
+    "ledger",
     "load",
     "plan",
     "run",

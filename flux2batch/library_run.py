@@ -23,6 +23,7 @@ from flux2batch.engine.run_directory import look_into
 from flux2batch.engine.work import Moment
 from flux2batch.errors import Refused
 from flux2batch.money import Money, show
+from flux2batch.planning.flat_rows import Row
 from flux2batch.planning.plan import Plan
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.running.run import Report as _Ran
@@ -48,10 +49,15 @@ class Outcome:
 class Report:
     """What became of a run: `len()`, iteration over the shots of the plan, and the counts."""
 
+    root: Path  # the run directory
+    counts: Counts  # the shots of the plan by state, and what they cost
+    exit_code: int  # what the command would have ended with
+    sheet: Path  # the contact sheet
+
     def __init__(self, plan: Plan, ran: _Ran) -> None:
         self._plan = plan
         self.root = ran.root
-        self.counts: Counts = ran.counts
+        self.counts = ran.counts
         self.exit_code = ran.exit_code
         self.sheet = ran.root / "index.html"
 
@@ -67,6 +73,19 @@ class Report:
     def cost(self) -> Money:
         """What the run directory has cost so far, over all runs."""
         return self.counts.charged_usd
+
+    @property
+    def ledger(self) -> list[Row]:
+        """Every take of the run directory as flat rows, for pandas and the like (see flux2batch.ledger)."""
+        from flux2batch.library_ledger import ledger
+
+        return ledger(self.root)
+
+    def _repr_html_(self) -> str:
+        """The report as a notebook shows it."""
+        from flux2batch.library_report_html import report_html
+
+        return report_html(self)
 
     def __repr__(self) -> str:
         return f"<Report {self.counts.done} of {len(self)} done, {show(self.cost)}, {self.root}>"

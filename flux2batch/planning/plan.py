@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flux2batch.errors import InvalidInput
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.configuration import Configuration, host_fault, tightest_budget
+from flux2batch.planning.flat_rows import Row, flat
 from flux2batch.planning.models.pricing import Estimate, cliff
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.planning.shots.expansion import Draft, Script, Walk
@@ -64,6 +65,10 @@ class PlannedAxis:
 
 class Plan:
     """The shots of a job. Iterating makes them afresh, in the same order each time, and keeps none."""
+
+    job: Job  # what it was made from
+    configuration: Configuration  # the limits and prices that it was made with
+    warnings: tuple[Problem, ...]  # what is odd and no error
 
     def __init__(
         self,
@@ -186,9 +191,19 @@ class Plan:
             count += 1
         return count
 
-    def to_rows(self) -> Iterator[dict[str, Any]]:
-        """The shots as plain data, as `plan --jsonl` prints them."""
-        return map(row_of, self)
+    def to_rows(self) -> list[Row]:
+        """The shots as flat rows with the same columns each, for pandas, csv.DictWriter and the like.
+
+        They are the lines of `plan --jsonl` with what is nested under dotted names: `params.guidance`,
+        `coordinates.light`, `cost_usd.max`; references and paths are text, one a line.
+        """
+        return flat({name: value for name, value in row_of(shot).items() if name != "schema_version"} for shot in self)
+
+    def _repr_html_(self) -> str:
+        """The plan as a notebook shows it."""
+        from flux2batch.planning.plan_html import plan_html
+
+        return plan_html(self)
 
     def counted_by(self, state: Callable[[ShotId], str]) -> Counter[str]:
         """The shots by a state that somebody knows: new, done or reused, from a run directory's journal."""

@@ -141,6 +141,12 @@ class Job:
     output: Output
     sheet: Mapping[str, Any]
 
+    def _repr_html_(self) -> str:
+        """The job as a notebook shows it."""
+        from flux2batch.reading.job_html import job_html
+
+        return job_html(self)
+
 
 def job_of(document: Document, *, file: Path | None, folder: Path, root: Path, allowed: Iterable[Path] = ()) -> Job:
     """The job in a document whose shape was checked and found right."""

@@ -31,6 +31,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         rooms=(
             "__init__", "durable", "errors", "money", "resources", "safe_text", "text_width", "redaction", "secret",
+            "html_text",
             "private_files",
             "reading.problems", "reading.codes", "engine.events",
             "planning.canonical", "planning.sweep.numerals", "planning.sweep.slugs",
