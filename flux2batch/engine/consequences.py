@@ -57,6 +57,7 @@ class Consequences:
         self._chance = chance
         self._paces: dict[str, Pace] = {}
         self.again: dict[ShotId, Life] = {}  # whose take was given up or handed back: they want a new one
+        self.is_told_progress = False  # by any service, how far a picture is
         self.stopping = False
         self.problem: str | None = None  # why no new take begins any more, where it is not the user's wish
 
@@ -244,6 +245,7 @@ class Consequences:
     def _still_working(self, active: Active, outcome: StillWorking, now: Moment) -> list[ShotEvent]:
         _advance(active, outcome, now)
         active.progress = outcome.progress
+        self.is_told_progress = self.is_told_progress or outcome.progress is not None
         active.looks += 1
         if self._out_of_time(active, now):
             return self._stalled(active, f"still {outcome.status} when its time was over", now)

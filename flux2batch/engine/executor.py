@@ -170,6 +170,7 @@ class Executor:
         self._returning: list[Offer] = []
         self._overrun: Overrun | None = None
         self._error: Exception | None = None
+        self._told_s = float("-inf")  # when the observer last heard how things stand
         self._leave_at: float | None = None  # when not even what is in a worker's hands is waited for any more
         self.stop: Stop = "no"  # set by a signal's handler
 
@@ -355,6 +356,9 @@ class Executor:
         try:
             for shot, event, life in news:
                 self._observer.saw(shot, event, life, now)
+            if not news and now.s - self._told_s < _TELL_S:
+                return
+            self._told_s = now.s
             self._observer.standing(
                 Progress(
                     in_hand=self._scheduler.in_hand,
@@ -390,6 +394,7 @@ class Executor:
 _RESCUE_S = 60.0
 _PAUSE_S = 1.0
 _ABORT_S = 1.0
+_TELL_S = 0.1
 
 
 class FactsUnrecorded(MachineError):

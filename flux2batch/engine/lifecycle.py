@@ -11,10 +11,11 @@ Rules that hold this file together:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from flux2batch.engine.copying import replace
 from flux2batch.engine.events import (
     NOT_FOUND,
     Abandoned,

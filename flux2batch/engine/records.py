@@ -27,6 +27,8 @@ _ADDED: Mapping[tuple[str, str], Any] = {}
 
 _Turn = Callable[[Any], Any]
 
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class UnreadableRecord(ValueError):
     """The journal holds something that no event can have written."""
@@ -39,7 +41,7 @@ def encode(event: Event) -> tuple[str, str]:
 
 
 def _text(payload: Any) -> str:
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    text = _written(payload)
     try:
         text.encode()
     except UnicodeEncodeError:  # the name of a file that is not UTF-8: JSON can write it, UTF-8 cannot

@@ -163,6 +163,8 @@ class Scheduler:
     @property
     def furthest(self) -> float | None:
         """How far the picture is that will be ready next, from 0 to 1; None where no service tells."""
+        if not self._rules.is_told_progress:
+            return None
         told = (active.progress for active in self._in_hand.shots.values() if active.life.phase is Phase.ACCEPTED)
         return max((progress for progress in told if progress is not None), default=None)
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -82,8 +83,11 @@ def judge(url: str, *, purpose: Purpose, rules: HostRules) -> Allowed | Forbidde
             return _judge_download(split, host, rules)
 
 
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+
+
 def _split(url: str) -> SplitResult | Forbidden:
-    if any(ord(character) <= 32 or ord(character) == 127 or character == "\\" for character in url):
+    if _UNSAFE.search(url):
         return Forbidden(reason="the URL holds a space, a backslash or a control character")
     try:
         split = urlsplit(url)
@@ -135,6 +139,7 @@ def _origin(split: SplitResult) -> tuple[str, str, int]:
     return split.scheme, (split.hostname or ""), _port(split)
 
 
+@lru_cache(maxsize=256)  # asked at each use of each URL, and always of the same few
 def is_loopback_host(host: str) -> bool:
     """Whether the name or address is this very machine, as written. Clever spellings of 127.0.0.1 are not."""
     if host == "localhost":

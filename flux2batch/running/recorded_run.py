@@ -111,6 +111,22 @@ def _job_folder(job_file: str | None) -> JobFolder | None:
     return None
 
 
+def picture_at(root: Path, path: str) -> Path | None:
+    """The one picture at this path, as `Present` has it, without a look at all that lie beside it."""
+    if paths.unsafe(path) is not None:
+        return None
+    *folders, name = path.split("/")
+    where = root
+    try:
+        for folder in folders:
+            where = where / folder
+            if not stat.S_ISDIR(where.lstat().st_mode):
+                return None
+        return where / name if stat.S_ISREG((where / name).lstat().st_mode) else None
+    except OSError:
+        return None
+
+
 class Present:
     """Which pictures of a run directory may be opened: regular files, safely named, behind no symlink."""
 

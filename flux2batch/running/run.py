@@ -45,6 +45,7 @@ from flux2batch.running.exits import exit_code_of
 from flux2batch.running.feed import InSendingOrder, PlanFeed, phase_of, resumed, service_of
 from flux2batch.running.hands import RealHands
 from flux2batch.running.housekeeping import Doorman, put_in_order, refuse_foreign, replace_file
+from flux2batch.running.one_heap import share_one_heap
 from flux2batch.running.outlook import Outlook, look_ahead
 from flux2batch.running.recorded_run import Present
 from flux2batch.running.reuse import NOBODY, Neighbourhood, adopt, look_around, neighbours
@@ -208,10 +209,10 @@ class Run:
         with SheetWriter(self.root) as sheet:
             ending = self._execute(hands, doorman, _AndTheSheet(observer, sheet))
             after = self._balances(when="after")
+            journal.write_snapshot()  # before what reads where every shot stands
             counts = count(self._plan, journal)
             code = exit_code_of(counts, ending, moderated_ok=self._wishes.moderated_ok)
             self._append([(None, RunEnded(run=run_id, exit_code=code, reason=_reason(ending)))])
-            journal.write_snapshot()
             write_ledger(self._directory)
         return Report(
             root=self.root,
@@ -273,6 +274,7 @@ class Run:
 
     def _execute(self, hands: RealHands, doorman: Doorman, observer: Observer) -> Ending:
         services = tuple(self._services.providers)
+        share_one_heap()
         self._crew = Crew(hands, size=_WORKERS)
         if self.calls is not None:
             self.calls.wake = self._crew.nudge

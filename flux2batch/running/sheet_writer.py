@@ -15,7 +15,7 @@ from flux2batch.engine.run_directory import journal_of
 from flux2batch.reporting.sheet_data import picture_key
 from flux2batch.reporting.sheet_page import page_of
 from flux2batch.running.new_files import INDEX, replace_page
-from flux2batch.running.recorded_run import Present, RecordedRun
+from flux2batch.running.recorded_run import RecordedRun, picture_at
 from flux2batch.running.sheet_drawing import EVERYTHING, Layout, draw
 from flux2batch.running.sheets import WrittenSheet, written_sheet
 from flux2batch.running.thumbnail_folder import ThumbnailFolder, Wanted
@@ -70,7 +70,7 @@ class SheetWriter:
         if key is None or self._thumbnails is None or self._over.is_set():
             return
         try:
-            file = Present(self.root).file(saved.path)
+            file = picture_at(self.root, saved.path)
             if file is not None:
                 self._thumbnails.begin(Wanted(key, file))
         except Exception as error:

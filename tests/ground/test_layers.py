@@ -51,7 +51,7 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer(
         rooms=(
-            "engine.lifecycle", "engine.policy", "engine.pacing", "engine.work", "engine.in_hand",
+            "engine.copying", "engine.lifecycle", "engine.policy", "engine.pacing", "engine.work", "engine.in_hand",
             "engine.calling", "engine.consequences", "engine.scheduler",
             "reporting.ledger", "reporting.sheet",
         ),
