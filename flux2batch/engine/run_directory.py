@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from flux2batch.engine.journal import Journal, JournalDamaged
+from flux2batch.engine.journal import Journal, JournalDamaged, damaged
+from flux2batch.engine.lifecycle import IllegalEvent
 from flux2batch.engine.lock import DirectoryLock
 from flux2batch.engine.new_directory import NewFolders, refuse_links
 from flux2batch.engine.rescue import put_back
@@ -77,7 +78,7 @@ def drive(root: Path, purpose: Purpose, *, now: datetime, memory: Memory | None)
         probe(inner)
     except OSError as error:
         raise MachineError(f"{root} cannot be written: {(error.strerror or str(error)).lower()}.") from error
-    with ExitStack() as stack:
+    with _on_a_disk_that_works(root), ExitStack() as stack:
         stack.callback(folders.take_back)
         stack.enter_context(DirectoryLock(inner, now=now))
         stack.callback(folders.empty)
@@ -101,7 +102,7 @@ def _opened(root: Path, purpose: Purpose, memory: Memory | None) -> Iterator[Run
         raise JournalDamaged(f"{path} is gone, and what belongs to it is left. Nothing was sent.")
     if fresh and (traces := [name for name in _TRACES if (root / name).exists()]):
         raise JournalDamaged(
-            f"{path} is gone, but {root} has been run before ({', '.join(traces)} is there): starting afresh"
+            f"{path} is gone, but {root} has been run before (it holds {', '.join(traces)}): starting afresh"
             " would buy everything again. Nothing was sent. Bring the journal back, or choose another --out."
         )
     journal = Journal.create(path, run_directory_id=secrets.token_hex(8)) if fresh else Journal.open(path, driving=True)
@@ -136,8 +137,29 @@ def look_into(root: Path) -> Iterator[RunDirectory]:
     """Open the run directory for reading; whoever drives it is not disturbed."""
     if not is_run_directory(root):
         raise UsageError(f"{root} is not a run directory: there is no journal in it.")
-    with closing(Journal.open(journal_of(root), driving=False)) as journal:
+    with _on_a_disk_that_works(root), closing(Journal.open(journal_of(root), driving=False)) as journal, _sound(root):
         yield RunDirectory(root=root, journal=journal)
+
+
+@contextmanager
+def _sound(root: Path) -> Iterator[None]:
+    """Whoever reads the events folds them, and may be the first to see that they make no life."""
+    try:
+        yield
+    except (IllegalEvent, sqlite3.DatabaseError) as error:
+        raise damaged(journal_of(root), str(error)) from error
+
+
+@contextmanager
+def _on_a_disk_that_works(root: Path) -> Iterator[None]:
+    """A full disk can meet a database that is only read: SQLite keeps an index beside it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise MachineError(
+            f"The journal {journal_of(root)} cannot be used: {error}. Is the disk full? Make room there, then run the"
+            " same command again."
+        ) from error
 
 
 def probe(inner: Path) -> None:

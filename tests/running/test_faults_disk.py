@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import signal
@@ -41,24 +42,25 @@ def outside(tmp_path: Path) -> Iterator[Outside]:
 
 
 @pytest.fixture
-def small_disk(outside: Outside) -> Iterator[Callable[[int], None]]:
-    """Gives the run directory a disk of its own, of so many kilobytes; again with another size, it grows."""
+def small_disk(outside: Outside) -> Iterator[Callable[..., None]]:
+    """Gives the run directory, or a folder in it, a disk of its own of so many kilobytes; asked again, it grows."""
     if not AS_ROOT or sys.platform != "linux":
         pytest.skip("a small disk needs root on Linux")
-    outside.root.mkdir(parents=True)
-    mounted: list[int] = []
+    mounted: list[Path] = []
 
-    def of(kilobytes: int) -> None:
+    def of(kilobytes: int, folder: str = "") -> None:
+        place = outside.root / folder
+        place.mkdir(parents=True, exist_ok=True)
         how = f"remount,size={kilobytes}k" if mounted else f"size={kilobytes}k"
-        command = ["mount", "-t", "tmpfs", "-o", how, "flux2batch-test", str(outside.root)]
+        command = ["mount", "-t", "tmpfs", "-o", how, "flux2batch-test", str(place)]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode:
             pytest.skip("nothing may be mounted here")
-        mounted.append(kilobytes)
+        mounted.append(place)
 
     yield of
-    if mounted:
-        subprocess.run(["umount", "-l", str(outside.root)], check=True)
+    for place in mounted[:1]:
+        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 SIZES = [pytest.param(size, marks=pytest.mark.torture) for size in (*range(24, 400, 24), 500, 700)]
@@ -82,6 +84,26 @@ def test_f17_f18_a_disk_that_fills_up_loses_nothing_and_buys_nothing_twice(
     assert set(outside.paid.values()) == {1}
     assert facts["Unanswered"] <= told, "a task id was lost without a word"
     assert facts["Saved"] == len(outside.pictures()) == 4 - facts["Unanswered"], said
+
+
+def test_f18_where_only_pictures_have_no_room_nothing_more_is_sent_and_the_next_run_fetches_them(
+    outside: Outside, small_disk: Callable[..., None]
+) -> None:
+    outside.write(outside.job + 'output: {path: "pictures/{{ colour }}-{{ seed }}"}\n')
+    outside.change("seed: 1..2", "seed: 1..10")
+    small_disk(4, "pictures")
+
+    said = outside.run("-q", "--set", "run.concurrency=2", expect=7)
+
+    assert "the disk is full" in said
+    assert re.search(r"[\d,.]+ (bytes|kB|MB) needed, [\d,.]+ (bytes|kB|MB) free", said), said
+    posts = outside.posts
+    assert posts <= 4, "it went on buying what it could not keep"
+    assert outside.facts("Accepted") == posts
+    small_disk(20_000, "pictures")
+    outside.run("-q")
+    assert set(outside.paid.values()) == {1}
+    assert len(outside.paid) == len(outside.pictures()) == 20
 
 
 def limited(outside: Outside, what: int, most: int) -> subprocess.CompletedProcess[str]:
