@@ -108,6 +108,11 @@ class OwnMachine:
         """How many facts of a kind the journal holds by now."""
         return int((self.ask(f"SELECT COUNT(*) FROM events WHERE kind = '{kind}'", out) or [(0,)])[0][0])
 
+    def await_facts(self, process: subprocess.Popen[str], kind: str, count: int) -> None:
+        """Wait until a run that goes on has so many facts of a kind."""
+        until(lambda: self.count(kind) >= count or process.poll() is not None)
+        assert process.poll() is None, f"it ended before that\n{process.communicate()[1]}"
+
     def details(self, out: str = "run") -> list[dict[str, Any]]:
         """What was said of each picture that was drawn."""
         rows = self.ask("SELECT payload FROM events WHERE kind = 'Rendered' ORDER BY seq", out)

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from own_machine import SWEEP, OwnMachine, until
+from own_machine import SWEEP, OwnMachine
 from PIL import Image
 
 pytestmark = pytest.mark.local
@@ -79,7 +79,7 @@ def test_killed_and_started_again_it_draws_no_finished_picture_twice(
 ) -> None:
     machine = OwnMachine(tmp_path, weights / "base")
     process = machine.start()
-    until(lambda: machine.count("Saved") >= 5)
+    machine.await_facts(process, "Saved", 5)
     process.kill()
     process.communicate()
     saved = machine.count("Saved")
@@ -95,10 +95,10 @@ def test_killed_and_started_again_it_draws_no_finished_picture_twice(
 
 
 def test_ctrl_c_ends_at_the_next_step_and_the_rest_is_drawn_later(tmp_path: Path, weights: Path) -> None:
-    job = SWEEP.replace("steps: 4", "steps: 100").replace("64x96", "256x256").replace("1..4", "1")
+    job = SWEEP.replace("steps: 4", "steps: 100").replace("64x96", "256x256").replace("1..4", "[1]")
     machine = OwnMachine(tmp_path, weights / "base", job)
     process = machine.start()
-    until(lambda: machine.count("Accepted") >= 1)
+    machine.await_facts(process, "Accepted", 1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
 
@@ -130,7 +130,7 @@ def test_dev_draws_with_its_own_guidance(tmp_path: Path, weights: Path) -> None:
 
 
 def test_the_number_format_can_be_said(tmp_path: Path, weights: Path) -> None:
-    job = SWEEP.replace("1..4", "1").replace("[1.0, 4.0]", "[4.0]")
+    job = SWEEP.replace("1..4", "[1]").replace("[1.0, 4.0]", "[4.0]")
     machine = OwnMachine(tmp_path, weights / "base", job)
 
     assert "on cpu, bfloat16" in machine.run("--dtype", "bfloat16")
@@ -139,7 +139,7 @@ def test_the_number_format_can_be_said(tmp_path: Path, weights: Path) -> None:
 
 def test_a_prompt_that_would_be_cut_is_no_picture_and_the_others_are_drawn(tmp_path: Path, weights: Path) -> None:
     # One byte is one token of these weights, so the plan's estimate lets it pass.
-    job = SWEEP.replace("a paper boat", "a paper boat " * 39).replace("1..4", "1").replace("[1.0, 4.0]", "[1.0]")
+    job = SWEEP.replace("a paper boat", "a paper boat " * 39).replace("1..4", "[1]").replace("[1.0, 4.0]", "[1.0]")
     machine = OwnMachine(tmp_path, weights / "base", job)
 
     machine.run(expect=1)

@@ -20,7 +20,7 @@ def require(extra: str, libraries: tuple[str, ...], *, wanted_by: str) -> None:
         [
             error(
                 "FB026",
-                f"{wanted_by} needs {_listed(missing)}, not installed here",
+                f"{wanted_by} needs {_listed(missing)} not installed here",
                 where=None,
                 help=f"pip install 'flux2batch[{extra}]' (the torch for your GPU first: docs/local.md)",
             )
@@ -29,6 +29,5 @@ def require(extra: str, libraries: tuple[str, ...], *, wanted_by: str) -> None:
 
 
 def _listed(names: list[str]) -> str:
-    head, last = names[:-1], names[-1]
-    verb = "which are" if head else "which is"
-    return f"{', '.join(head)} and {last}, {verb}" if head else f"{last}, {verb}"
+    *head, last = names
+    return f"{', '.join(head)} and {last}, which are" if head else f"{last}, which is"
