@@ -94,5 +94,12 @@ def _forget_the_streams(*streams: TextIO) -> None:
             continue
 
 
+def _leave_the_current_folder_out() -> None:
+    # `python -m` looks there first, and a folder with a job may come from somebody else: its yaml.py is not ours.
+    if not sys.flags.safe_path and sys.path[:1] in ([""], [os.getcwd()]):  # noqa: PTH109  # pathlib is not needed else
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_the_current_folder_out()
     sys.exit(main())

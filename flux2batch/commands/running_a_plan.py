@@ -152,6 +152,7 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
     from flux2batch.commands import calls_shown
     from flux2batch.commands import run_shown as shown
     from flux2batch.commands.signals import EXIT_CODES, heard
+    from flux2batch.commands.strangers import refuse_to_spend_for_strangers
     from flux2batch.engine.executor import FactsUnrecorded
     from flux2batch.reporting.progress import Tally
     from flux2batch.running.licences import new_licences, note_shown
@@ -161,6 +162,8 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
     as_json = manner.as_json
     if plan.warnings and not as_json:
         console.show_problems(plan.warnings)
+    if not wishes.emulated:
+        refuse_to_spend_for_strangers(os.environ)
     with open_run(plan, wishes, environ=os.environ, now=datetime.now(UTC), again=again) as run:
         outlook = run.outlook
         licences = {} if wishes.emulate or not outlook.has_work else new_licences(plan, wishes.state_folder)

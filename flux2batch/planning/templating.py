@@ -161,7 +161,8 @@ def _refuse_output() -> None:
     )
 
 
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+# What is opened and never closed reaches to the end: looking for it anew from every brace would take ages.
+_TAG = re.compile(r"\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z)|\{#.*?(?:#\}|\Z)", re.DOTALL)
 _OTHER = re.compile(
     r"(?<![{$])\{(?P<brace>[^\W\d]\w*(?:\.\w+)*)\}(?!\})"
     r"|\$\{(?P<shell>[^\W\d]\w*(?:\.\w+)*)\}"

@@ -14,6 +14,7 @@ from typing import Any
 _MAX_DEPTH = 64
 _MAX_INT = 2**63
 _SHOWN = 300  # characters of a service's own words
+_READ = 100_000  # of what they are taken from: an echoed picture may stand before them
 _EXCERPT = 512
 
 SHORTEST_WAIT_S = 0.5
@@ -131,12 +132,12 @@ def _date(written: str) -> datetime | None:
 
 
 _BASE64 = re.compile(r"(?:data:[a-z/+.-]+;base64,)?[A-Za-z0-9+/=_-]{120,}")
-_SIGNED_QUERY = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*")
+_SIGNED_QUERY = re.compile(r"(https?://[^\s\"'?]{1,2000})\?[^\s\"']*")
 
 
 def shown(text: str) -> str:
     """A service's words, fit to be kept: without echoed pictures and signatures, on one line, of bearable length."""
-    calm = _SIGNED_QUERY.sub(r"\1?…", _BASE64.sub("…", text))
+    calm = _SIGNED_QUERY.sub(r"\1?…", _BASE64.sub("…", text[:_READ]))
     line = " ".join("".join(c if c.isprintable() else " " for c in calm).split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 

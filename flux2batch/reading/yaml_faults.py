@@ -29,7 +29,7 @@ _LINE_KEY = re.compile(
     r"|\"[^\"\r\n\0]*+\"|'[^'\r\n\0]*+')"
     r" *+:(?=[ \t\r\n\0]|\Z))?[ \t]*+"
 )
-_COMMENT = re.compile(r"[ \t]+#[ \t].*\Z")
+_COMMENT = re.compile(r"(?<![ \t])[ \t]+#[ \t].*\Z")
 _INDENT = re.compile(r" *+")
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 _FLOW_VALUE = re.compile(r"[^,\[\]{}\r\n\0]*+")

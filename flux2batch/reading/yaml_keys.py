@@ -21,7 +21,7 @@ class Refusal(NamedTuple):
     help: str
 
 
-_NUMBER_AND_COMMA = re.compile(r"(\d+),\Z")  # 8,00 where 8.00 is meant
+_NUMBER_AND_COMMA = re.compile(r"(?<!\d)(\d+),\Z")  # 8,00 where 8.00 is meant
 _EMPTY = Refusal("FB112", "keys must be words, and this one is empty", "write a word before the ':'")
 _MERGE = Refusal("FB110", "merge keys ('<<') are not part of YAML 1.2", "write the keys out")
 

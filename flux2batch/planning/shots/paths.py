@@ -19,6 +19,7 @@ _MOST_BYTES = 255
 _MOST_BYTES_IN_ALL = 1024
 
 _SPECIAL = re.compile(r"[\x00-\x1f\x7f\\:*?\"<>|]")
+_MEANT_FOR_A_SHELL = re.compile(r"[;`$]")
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE | re.DOTALL
 )
@@ -112,6 +113,8 @@ def name_fault(part: str) -> str | None:
         return "a name in it is empty"
     if _SPECIAL.search(part):
         return f"'{_short(part)}' has a character that Windows does not take: \\ : * ? \" < > | or a control character"
+    if _MEANT_FOR_A_SHELL.search(part):
+        return f"'{_short(part)}' has a character that a shell would obey: ; ` $"
     hidden = next((found for found in HIDDEN.finditer(part) if not is_ordinary(part, found.start())), None)
     if hidden is not None:
         return f"a name in it holds {hidden_name(hidden[0])}, which cannot be seen"

@@ -9,7 +9,7 @@ from functools import lru_cache
 MAX_BYTES = 80
 
 # Separators and what shells, Windows and URLs give a meaning; white space of any kind becomes one space.
-_MEANS_SOMETHING = re.compile(r"[/\\:*?\"<>|]+")
+_MEANS_SOMETHING = re.compile(r"[/\\:*?\"<>|;`$]+")
 _SPACE = re.compile(r"\s+")
 _MINUS = re.compile(r"^ ?-(?=\.?[0-9])")  # a name cannot begin with a minus, and -1 is not 1
 _DEVICES = frozenset(

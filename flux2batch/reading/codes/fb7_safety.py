@@ -60,4 +60,14 @@ CODES: tuple[Code, ...] = (
         example="prompt: \"{{ ''.__class__ }}\"",
         fix="Remove it, and ask where the job file comes from.",
     ),
+    Code(
+        name="FB707",
+        exit_code=4,
+        title="a run in a workflow that strangers can start",
+        cause="On pull_request_target a workflow of GitHub holds the repository's secrets and may work on anybody's "
+        "pull request, so a stranger's job would be paid with your key.",
+        example="on: pull_request_target\n…\nrun: flux2batch run job.yaml --yes",
+        fix="on: pull_request\n…\nrun: flux2batch plan job.yaml --markdown\n"
+        "and run it on a protected branch, after the merge. `run --emulate` is free and may stay.",
+    ),
 )
