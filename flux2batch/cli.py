@@ -222,6 +222,19 @@ def _suggestion(fault: click.UsageError) -> str | None:
 
 
 def _say(message: str, *, help: str | None = None) -> None:
-    sys.stderr.write(f"error: {safe_line(message)}\n")
+    sys.stderr.write(_wrapped(f"error: {safe_line(message)}") + "\n")
     if help:
-        sys.stderr.write(f"  = help: {safe_line(help)}\n")
+        sys.stderr.write(_wrapped(f"  = help: {safe_line(help)}") + "\n")
+
+
+def _wrapped(text: str) -> str:
+    """Broken between words on a terminal, which would break within them; in a pipe it is one line."""
+    if not sys.stderr.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    columns = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        text, max(40, columns - 1), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )

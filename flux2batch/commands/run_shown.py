@@ -26,6 +26,7 @@ SCHEMA_VERSION = 1
 _FRAME_S = 0.1
 _SAY_EVERY_S = 30.0
 _MOST_UPLOADS = 12
+_WIDEST = 140  # in a pipe
 
 
 # Before.
@@ -106,6 +107,7 @@ class OneLine:
             in_hand=standing.in_hand,
             committed=standing.committed,
             stopping=standing.stopping,
+            pausing=standing.pausing,
             furthest=standing.furthest,
             now_s=now.s,
         )
@@ -144,6 +146,7 @@ class PlainLines:
             in_hand=standing.in_hand,
             committed=standing.committed,
             stopping=standing.stopping,
+            pausing=standing.pausing,
             furthest=standing.furthest,
             now_s=now.s,
         )
@@ -151,7 +154,8 @@ class PlainLines:
         tenth = tally.finished * 10 // tally.wanted if tally.wanted else 10
         if tenth > self._said_tenth or now.s - self._said_s >= _SAY_EVERY_S:
             self._said_s, self._said_tenth = now.s, tenth
-            self._console.say(line(tally, now.s, width=140, unicode=False))
+            width = min(_WIDEST, width_of(self._console.stderr, self._console.environ))
+            self._console.say(line(tally, now.s, width=width, unicode=False))
 
     def close(self) -> None: ...
 

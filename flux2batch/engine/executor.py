@@ -119,6 +119,7 @@ class Progress:
     in_hand: int
     committed: Money
     stopping: bool
+    pausing: bool  # a service is left alone for a minute: answer after answer was lost
     furthest: float | None  # how far the next picture is, from 0 to 1, where a service tells
 
 
@@ -364,6 +365,7 @@ class Executor:
                     in_hand=self._scheduler.in_hand,
                     committed=self._committed,
                     stopping=self.stop != "no",
+                    pausing=self._scheduler.is_pausing(now),
                     furthest=self._scheduler.furthest,
                 ),
                 now,

@@ -168,6 +168,10 @@ class Scheduler:
         told = (active.progress for active in self._in_hand.shots.values() if active.life.phase is Phase.ACCEPTED)
         return max((progress for progress in told if progress is not None), default=None)
 
+    def is_pausing(self, now: Moment) -> bool:
+        """Whether a service is left alone for a while because answer after answer was lost."""
+        return any(service.breaker.open_until_s > now.s for service in self._services.values())
+
     def life(self, shot: ShotId) -> Life | None:
         """What is known of a shot in hand."""
         active = self._in_hand.shots.get(shot)

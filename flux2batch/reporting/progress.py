@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from flux2batch.engine.events import Saved, ShotEvent
 from flux2batch.engine.lifecycle import ENDED, Life, Phase
 from flux2batch.money import Money, show
-from flux2batch.text_width import shortened
+from flux2batch.text_width import cells, shortened
 
 _WINDOW_S = 120.0
 _BAR = 20
+_ROOM_FOR_THE_BAR = 100  # columns; where there are fewer, the words need them more
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Tally:
     stalled: int = 0
     pictures: int = 0
     stopping: bool = False
+    pausing: bool = False
     furthest: float | None = None
     _recent: deque[float] = field(default_factory=deque)
     _began_s: float | None = None
@@ -43,9 +45,19 @@ class Tally:
         if life.stalled:
             self.stalled += 1
 
-    def stands(self, *, in_hand: int, committed: Money, stopping: bool, furthest: float | None, now_s: float) -> None:
+    def stands(
+        self,
+        *,
+        in_hand: int,
+        committed: Money,
+        stopping: bool,
+        pausing: bool,
+        furthest: float | None,
+        now_s: float,
+    ) -> None:
         """Take in where the run stands."""
-        self.in_hand, self.committed, self.stopping, self.furthest = in_hand, committed, stopping, furthest
+        self.in_hand, self.committed, self.furthest = in_hand, committed, furthest
+        self.stopping, self.pausing = stopping, pausing
         self._began_s = now_s if self._began_s is None else self._began_s
         while self._recent and self._recent[0] < now_s - _WINDOW_S:
             self._recent.popleft()
@@ -78,27 +90,37 @@ def facts(tally: Tally, now_s: float) -> list[str]:
         "held": tally.unknown,
         "stalled": tally.stalled,
     }
-    said = [f"{tally.in_hand} in flight"] if tally.in_hand else []
-    said += [f"the next is at {tally.furthest:.0%}"] if tally.furthest is not None else []
-    said += [f"{count} {word}" for word, count in troubles.items() if count]
-    said.append(f"{show(tally.committed)} of {show(tally.budget)}" if tally.budget else show(tally.committed))
     pace, left_s = tally.per_minute(now_s), tally.left_s(now_s)
-    if pace:
-        said.append(f"{pace:.0f} a minute")
+    said = []
     if tally.stopping:
         said.append("finishing what is in flight; Ctrl-C again stops at once")
-    elif left_s:
+    elif tally.pausing:
+        said.append("waiting a minute, the service loses answers")
+    said.append(f"{show(tally.committed)} of {show(tally.budget)}" if tally.budget else show(tally.committed))
+    if left_s and not tally.stopping and not tally.pausing:
         said.append(f"about {duration(left_s)} left")
+    said += [f"{count} {word}" for word, count in troubles.items() if count]
+    said += [f"{tally.in_hand} in flight"] if tally.in_hand else []
+    said += [f"the next is at {tally.furthest:.0%}"] if tally.furthest is not None else []
+    said += [f"{pace:.0f} a minute"] if pace else []
     return said
 
 
 def line(tally: Tally, now_s: float, *, width: int, unicode: bool = True) -> str:
-    """The whole run in one line."""
+    """The whole run in one line. What does not fit is left out from the end, a whole fact at a time."""
+    cells_of_bar = _BAR if width >= _ROOM_FOR_THE_BAR else _BAR // 2
     share = min(1.0, tally.finished / tally.wanted) if tally.wanted else 1.0
-    full = round(share * _BAR)
-    bar = "━" * full + "╌" * (_BAR - full) if unicode else "#" * full + "." * (_BAR - full)
-    counts = f"{tally.finished:,}/{tally.wanted:,}"
-    return shortened(f"{bar} {counts}  {' · '.join(facts(tally, now_s))}", width)
+    full = round(share * cells_of_bar)
+    bar = "━" * full + "╌" * (cells_of_bar - full) if unicode else "#" * full + "." * (cells_of_bar - full)
+    begun = f"{bar} {tally.finished:,}/{tally.wanted:,}"
+    said = facts(tally, now_s)
+    while said and cells(_joined(begun, said)) > width:
+        said.pop()
+    return shortened(_joined(begun, said), width)
+
+
+def _joined(begun: str, said: list[str]) -> str:
+    return f"{begun}  {' · '.join(said)}".rstrip()
 
 
 def duration(seconds: float) -> str:
