@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from flux2batch.engine.journal import Journal, JournalDamaged, damaged
+from flux2batch.engine.journal import UNREADABLE, Journal, JournalDamaged, damaged
 from flux2batch.engine.lifecycle import IllegalEvent
 from flux2batch.engine.lock import DirectoryLock
 from flux2batch.engine.new_directory import NewFolders, refuse_links
@@ -137,16 +137,20 @@ def look_into(root: Path) -> Iterator[RunDirectory]:
     """Open the run directory for reading; whoever drives it is not disturbed."""
     if not is_run_directory(root):
         raise UsageError(f"{root} is not a run directory: there is no journal in it.")
-    with _on_a_disk_that_works(root), closing(Journal.open(journal_of(root), driving=False)) as journal, _sound(root):
+    with _on_a_disk_that_works(root), closing(Journal.open(journal_of(root), driving=False)) as journal, sound(root):
         yield RunDirectory(root=root, journal=journal)
 
 
 @contextmanager
-def _sound(root: Path) -> Iterator[None]:
+def sound(root: Path) -> Iterator[None]:
     """Whoever reads the events folds them, and may be the first to see that they make no life."""
     try:
         yield
-    except (IllegalEvent, sqlite3.DatabaseError) as error:
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):  # a disk that is full, a file that cannot be opened
+            raise
+        raise damaged(journal_of(root), str(error)) from error
+    except (IllegalEvent, *UNREADABLE) as error:
         raise damaged(journal_of(root), str(error)) from error
 
 
