@@ -12,17 +12,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from flux2batch.durable import sync_folder
-from flux2batch.engine import records
+from flux2batch.engine import records, snapshot
 from flux2batch.engine.events import Event, RunEvent, ShotEvent
 from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase, advance
 from flux2batch.engine.rescue import keep, rescue_of
+from flux2batch.engine.snapshot import Snapshot
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money, usd
 from flux2batch.planning.shot import ShotId
@@ -66,6 +67,10 @@ CREATE VIEW pictures AS
   FROM events WHERE kind = 'Saved' ORDER BY seq;
 CREATE VIEW history AS SELECT seq, at, shot, kind, payload FROM events ORDER BY seq;
 """
+
+
+# Text that is none is told of with an error of either kind.
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 
 class JournalDamaged(MachineError):
@@ -161,8 +166,8 @@ class Journal:
             _inspect(database, path)
             if driving:
                 _be_durable(database)
-        except sqlite3.DatabaseError as error:
-            raise _damaged(path, str(error)) from error
+        except UNREADABLE as error:
+            raise damaged(path, str(error)) from error
         return cls(database, path, driving=driving)
 
     def close(self) -> None:
@@ -207,15 +212,15 @@ class Journal:
 
     def write_snapshot(self) -> None:
         """Derive the state of every shot that something happened to since the last snapshot, by whichever process."""
-        upto, last = int(self.meta("snapshot") or 0), self.last_seq
+        before, last = self._snapshot(), self.last_seq
+        upto = before.upto if before else 0
         stirred = "SELECT DISTINCT shot FROM events WHERE seq > ? AND seq <= ? AND shot IS NOT NULL"
         shots = [ShotId(shot) for (shot,) in self._database.execute(stirred, (upto, last))]
         rows = [_snapshot_row(shot, self._fresh.get(shot) or self.life(shot)) for shot in shots]
         try:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
-                self._database.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", rows)
-                self._database.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (str(last),))
+                snapshot.add(self._database, rows, upto=last, anew=before is None)
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
         self._fresh.clear()
@@ -238,6 +243,20 @@ class Journal:
 
     # Reading.
 
+    @contextmanager
+    def _suspicion(self) -> Iterator[None]:
+        """What SQLite cannot read where it let the file pass, such as text that is none, is damage and no bug."""
+        try:
+            yield
+        except UNREADABLE as error:
+            raise damaged(self._path, str(error)) from error
+
+    def _snapshot(self) -> Snapshot | None:
+        try:
+            return snapshot.read(self._database)
+        except UNREADABLE:
+            return None  # the events have it all
+
     @property
     def run_directory_id(self) -> str:
         """The id that this run directory was given when it was made."""
@@ -246,11 +265,13 @@ class Journal:
     @property
     def last_seq(self) -> int:
         """The number of the newest event."""
-        return int(self._database.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0])
+        with self._suspicion():
+            return int(self._database.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0])
 
     def meta(self, key: str) -> str | None:
         """A fact about the run directory as a whole."""
-        row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        with self._suspicion():
+            row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_meta(self, key: str, value: str) -> None:
@@ -277,7 +298,7 @@ class Journal:
                     seq=seq, at=datetime.fromisoformat(at), shot=None if of is None else ShotId(of), event=event
                 )
         except (records.UnreadableRecord, ValueError, sqlite3.DatabaseError) as error:
-            raise _damaged(self._path, str(error)) from error
+            raise damaged(self._path, str(error)) from error
 
     def run_entries(self) -> Iterator[Entry]:
         """The events of the runs themselves, which belong to no shot."""
@@ -293,20 +314,16 @@ class Journal:
 
     def standing(self, *, with_snapshot: bool = True) -> Standing:
         """Where every shot stands: the snapshot, and what happened after it."""
-        upto = int(self.meta("snapshot") or 0) if with_snapshot else 0
-        if upto > self.last_seq:
-            raise _damaged(self._path, "its snapshot is newer than its events")
+        with self._suspicion():
+            claimed = snapshot.claimed(self._database)
+        if claimed > self.last_seq:
+            raise damaged(self._path, "its snapshot is newer than its events")
+        known = self._snapshot() if with_snapshot else None
+        upto = known.upto if known else 0
         ended: dict[ShotId, Summary] = {}
         lives: dict[ShotId, Life] = {}
-        if upto:
-            names = ", ".join(f"'{phase}'" for phase in ENDED)
-            quiet = f"SELECT shot, phase, charged_usd, at_risk_usd, paths FROM snapshot WHERE phase IN ({names})"
-            for shot, phase, charged, at_risk, paths in self._database.execute(quiet):
-                ended[ShotId(shot)] = Summary(
-                    phase=Phase(phase), charged=usd(charged), at_risk=usd(at_risk), paths=tuple(paths.split("\n"))
-                )
-            for shot, life in self._database.execute(f"SELECT shot, life FROM snapshot WHERE phase NOT IN ({names})"):
-                lives[ShotId(shot)] = _life_of(life, self._path)
+        if known:
+            ended, lives = _from_snapshot(known.rows, self._path)
             # Of an ended shot the snapshot keeps only the summary: one that stirred since is replayed on its own.
             stirred = "SELECT DISTINCT shot FROM events WHERE seq > ? AND shot IS NOT NULL"
             for (shot,) in self._database.execute(stirred, (upto,)).fetchall():
@@ -330,7 +347,7 @@ def _fold(entries: Iterable[Entry], lives: dict[ShotId, Life], path: Path) -> di
         try:
             lives[entry.shot] = advance(lives.get(entry.shot, UNBORN), entry.event, at=entry.at)
         except IllegalEvent as error:
-            raise _damaged(path, f"event {entry.seq}: {error}") from error
+            raise damaged(path, f"event {entry.seq}: {error}") from error
     return lives
 
 
@@ -351,13 +368,24 @@ def _snapshot_row(shot: ShotId, life: Life) -> tuple[str, str, str, str, str, st
     return shot, life.phase, str(life.charged), str(life.at_risk), "\n".join(_paths(life)), plain
 
 
-def _life_of(written: str, path: Path) -> Life:
+def _from_snapshot(rows: Iterable[snapshot.Row], path: Path) -> tuple[dict[ShotId, Summary], dict[ShotId, Life]]:
+    """The shots that had ended, and those that had not. Anybody can seal nonsense, so it is read with suspicion."""
+    ended: dict[ShotId, Summary] = {}
+    lives: dict[ShotId, Life] = {}
     try:
-        life = records.from_plain(Life, json.loads(written))
-    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
-        raise _damaged(path, "a snapshot that cannot be read") from error
-    assert isinstance(life, Life)
-    return life
+        for shot, phase, charged, at_risk, paths, life in rows:
+            if Phase(phase) in ENDED:
+                ended[ShotId(shot)] = Summary(
+                    phase=Phase(phase),
+                    charged=usd(charged),
+                    at_risk=usd(at_risk),
+                    paths=tuple(paths.split("\n")) if paths else (),
+                )
+            else:
+                lives[ShotId(shot)] = cast("Life", records.from_plain(Life, json.loads(life)))
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise damaged(path, "a snapshot that cannot be read") from error
+    return ended, lives
 
 
 def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
@@ -416,15 +444,19 @@ def _inspect(database: sqlite3.Connection, path: Path) -> None:
     application = database.execute("PRAGMA application_id").fetchone()[0]
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if application != _APPLICATION:
-        raise _damaged(path, "it is not a journal of flux2batch")
+        raise damaged(path, "it is not a journal of flux2batch")
     if version > SCHEMA_VERSION:
         raise JournalTooNew(f"{path} was written by a newer flux2batch (journal version {version}). Install that one.")
     found = {(row[0], _calm(row[1])) for row in database.execute("SELECT name, sql FROM sqlite_schema WHERE sql > ''")}
     if found != _expected():
-        raise _damaged(path, "its tables are not those that flux2batch creates")
+        raise damaged(path, "its tables are not those that flux2batch creates")
     verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise _damaged(path, str(verdict))
+        raise damaged(path, str(verdict))
+    # Events are numbered without a gap and never deleted: a shot that was paid for must not be forgotten in silence.
+    first, last, count = database.execute("SELECT MIN(seq), MAX(seq), COUNT(*) FROM events").fetchone()
+    if count and (first, last) != (1, count):
+        raise damaged(path, "events are missing from it")
 
 
 def _statements() -> list[str]:
@@ -439,5 +471,6 @@ def _calm(sql: str) -> str:
     return " ".join(sql.split())
 
 
-def _damaged(path: Path, why: str) -> JournalDamaged:
+def damaged(path: Path, why: str) -> JournalDamaged:
+    """The refusal, with what was found and the remedy."""
     return JournalDamaged(f"The journal {path} is damaged: {why}. Nothing was sent. See 'flux2batch doctor --recover'.")

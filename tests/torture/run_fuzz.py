@@ -21,7 +21,13 @@ from pathlib import Path
 from types import FrameType
 
 _HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(_HERE), str(_HERE.parents[1]), str(_HERE.parent / "engine"), str(_HERE.parent / "providers")]
+sys.path[:0] = [
+    str(_HERE),
+    str(_HERE.parents[1]),
+    str(_HERE.parent / "engine"),
+    str(_HERE.parent / "providers"),
+    str(_HERE.parent / "reporting"),
+]
 
 from tally import Tally, say
 
@@ -51,8 +57,10 @@ def _fuzz(kind: str, arguments: argparse.Namespace) -> int:
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         outcomes = list(pool.imap_unordered(one, work, chunksize=100))
     failures = [said for _, said, _ in outcomes if said]
-    for said in failures[:10]:
-        print(said)
+    kinds = Counter(said.strip().rpartition("\n")[2][:160] for said in failures)
+    for words, count in kinds.most_common(12):
+        example = next(said for said in failures if words in said)
+        print(f"{count} × {words}\n{example}")
     answers = Counter(answer for answer, _, _ in outcomes if answer)
     told = ", ".join(f"{answer}: {count:,}" for answer, count in answers.most_common(14))
     peak_mb = max(peak for _, _, peak in outcomes)
