@@ -28,7 +28,7 @@ from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.policy import FREE_TAKES, Budgets, Throttle, Unknowns
 from flux2batch.engine.purse import DailyPurse, FreePurse
 from flux2batch.engine.reconciling import reconcile
-from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive
+from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive, sound
 from flux2batch.engine.scheduler import Scheduler
 from flux2batch.engine.work import Moment
 from flux2batch.money import ZERO, Money
@@ -414,8 +414,9 @@ def open_run(
 def write_ledger(directory: RunDirectory) -> None:
     """Draw ledger.csv and ledger.jsonl from the journal."""
     entries = directory.journal.entries
-    replace_file(directory.root / "ledger.csv", ledger.as_csv(ledger.lines(entries())))
-    replace_file(directory.root / "ledger.jsonl", ledger.as_jsonl(ledger.lines(entries())))
+    with sound(directory.root):
+        replace_file(directory.root / "ledger.csv", ledger.as_csv(ledger.lines(entries())))
+        replace_file(directory.root / "ledger.jsonl", ledger.as_jsonl(ledger.lines(entries())))
 
 
 class _AndTheSheet:
