@@ -61,7 +61,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         rooms=(
             "engine.clock", "engine.journal", "engine.records", "engine.lock", "engine.run_directory",
-            "engine.new_directory", "engine.rescue",
+            "engine.new_directory", "engine.rescue", "engine.snapshot",
             "pictures", "providers", "emulator", "reporting", "webhooks",
         ),
         foreign=("requests", "urllib3", "tenacity", "PIL", "wcwidth", "certifi", "filelock", "cryptography"),
