@@ -57,3 +57,20 @@ def test_the_remedy_is_what_was_meant(
 
     assert main(["validate", "job.yaml"]) == 3
     assert said in capsys.readouterr().err
+
+
+def test_a_spreadsheets_names_and_words_are_told_how_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shop.csv").write_text("sku;Text de;state\nm;Morgen;ready\n", encoding="utf-8")
+    Path("job.yaml").write_text(
+        'flux2batch: 1\nprompt: "{{ product.Text de }}"\nsweep: {product: data.products}\n'
+        'data: {products: {file: shop.csv, key: sku, rows: "state == ready"}}\n',
+        encoding="utf-8",
+    )
+
+    assert main(["validate", "job.yaml"]) == 3
+    said = capsys.readouterr().err
+    assert "is written product['Text de']" in said
+    assert "a text stands in quotes: 'ready'" in said

@@ -68,13 +68,13 @@ def _changes(entry: Entry, width: int, height: int) -> Iterator[tuple[str, str |
     if width * height > limits.shrunk_above_pixels:
         yield (
             f"is {width}x{height}, {_megapixels(width * height)} MP, and is shrunk to "
-            f"{_megapixels(limits.shrunk_above_pixels)} MP on the other side",
+            f"{_megapixels(limits.shrunk_above_pixels)} MP before the model sees it",
             "scale it down yourself to choose how",
         )
         return  # the sides it is cropped to are those after shrinking
     cropped = tuple(side - side % limits.multiple_of for side in (width, height))
     if cropped != (width, height):
-        yield f"is {width}x{height}, and is cropped to {cropped[0]}x{cropped[1]} on the other side", None
+        yield f"is {width}x{height}, and is cropped to {cropped[0]}x{cropped[1]} before the model sees it", None
 
 
 def _megapixels(pixels: int) -> str:

@@ -223,7 +223,8 @@ class _Loading:
         constants = {**plain, "vars": plain}
         known = {*constants, *content.columns}
         for name in sorted(wanted.names - known, key=wanted.name_span):
-            help = did_you_mean(name, known) or f"the columns are {', '.join(content.columns[:20])}"
+            columns = f"a text stands in quotes: '{name}'; the columns are {', '.join(content.columns[:20])}"
+            help = did_you_mean(name, known) or columns
             if name in self.job.variables:
                 help = "it is a template, and constants are worked out after the rows are chosen"
             self._complain_of_filter(
