@@ -10,6 +10,7 @@ from pathlib import Path
 from flux2batch.engine.run_directory import INNER
 from flux2batch.errors import AccountError, Refused
 from flux2batch.planning.configuration import is_loopback
+from flux2batch.planning.fault import Fault
 from flux2batch.planning.keys import KEY_NAMES, find_keys, key_fault
 from flux2batch.planning.plan import Plan
 from flux2batch.providers.contract import Provider
@@ -74,7 +75,7 @@ def _real(plan: Plan, environ: Mapping[str, str]) -> _Keys:
     needed = [name for name in services_of(plan) if name in KEY_NAMES]  # others look after theirs themselves
     faults = [fault for name in needed if (fault := key_fault(name, keys.get(name))) is not None]
     if faults:
-        raise AccountError("\n".join(f"{fault.message}. {fault.help or ''}".strip() for fault in faults))
+        raise AccountError("\n".join(_in_words(fault) for fault in faults))
     return {name: (None, keys[name].secret if name in keys else None) for name in services_of(plan)}
 
 
@@ -87,6 +88,11 @@ def _painted(plan: Plan) -> Provider:
 
     known = entries(plan.configuration.models)
     return Local(Bench(lambda: [Painter(known)]), entry=known.__getitem__)
+
+
+def _in_words(fault: Fault) -> str:
+    help = fault.help or ""
+    return f"{fault.code}: {fault.message}. {help[:1].upper()}{help[1:]}".rstrip(" .") + "."
 
 
 def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> _Keys:
