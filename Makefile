@@ -7,6 +7,7 @@ SHELL := /bin/sh
 
 VENV := .venv
 PEERS := .peers
+LOCAL := .local
 BENCH := .bench
 BIN := $(VENV)/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
@@ -16,7 +17,7 @@ CORES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 say = @printf '%s\n'
 
-.PHONY: help demo browser test check format lint types torture bench bench-quick docs site peers clean
+.PHONY: help demo browser test check format lint types torture bench bench-quick docs site peers local local-ready clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,8 +70,14 @@ site: $(VENV)/.ready-docs ## build the pages into a website: site/index.html
 
 peers: $(PEERS)/.ready ## install other people's clients and the editors' YAML server into .peers, for tests with them
 
-clean: ## remove .venv, .peers, .bench and caches
-	@rm -rf $(VENV) $(PEERS) $(BENCH) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+local: local-ready ## draw with the real libraries: the tests of local models and fleets, in an environment of their own
+	$(say) "local: pytest -m local on $(WORKERS) cores"
+	@OMP_NUM_THREADS=1 $(LOCAL)/venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -m local -rs tests/local
+
+local-ready: $(LOCAL)/.ready
+
+clean: ## remove .venv, .peers, .local, .bench and caches
+	@rm -rf $(VENV) $(PEERS) $(LOCAL) $(BENCH) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps are newer than pyproject.toml while the environment is up to date.
 $(VENV)/.ready: pyproject.toml | $(BIN)/python
@@ -116,4 +123,14 @@ $(PEERS)/.ready: $(wildcard tests/clients/requirements*.txt tests/*/package.json
 	else \
 		echo "setup: npm is not installed: the clients in Node and the YAML server are left out."; \
 	fi
+	@touch $@
+
+# torch and what goes with it: a gigabyte at least. Without Ray the fleet alone is left untested, and says so.
+$(LOCAL)/.ready: pyproject.toml $(wildcard tests/local/requirements*.txt) | $(BIN)/python
+	$(say) "setup: installing torch, diffusers and what goes with them into $(LOCAL)/venv; this takes a while"
+	@$(BIN)/python -m venv $(LOCAL)/venv
+	@$(LOCAL)/venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable . pytest pytest-xdist -r tests/local/requirements.txt
+	@$(LOCAL)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/local/requirements-fleet.txt \
+		|| echo "setup: Ray cannot be installed here: the fleet is not tested." >&2
 	@touch $@
