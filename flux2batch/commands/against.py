@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,12 +65,12 @@ def held_against(
 ) -> Both:
     """The plan against what `against` names; where nothing is named, its run directory's plan, or the last commit."""
     from flux2batch.planning.plan import row_of
-    from flux2batch.running.before import PLAN, before_of
+    from flux2batch.running.before import PLAN, before_of, identifying_by
 
     named = against or (str(root) if (root / PLAN).is_file() else _HERE)
     before = before_of(named, file, configuration=configuration, options=options, allow_paths=allow_paths)
     after = tuple(line_of(row_of(shot)) for shot in plan)
-    difference = compare(before.lines, after, identifying=_identifying(configuration))
+    difference = compare(before.lines, after, identifying=identifying_by(configuration))
     return Both(
         compared=Compared(
             name=before.name,
@@ -82,14 +82,3 @@ def held_against(
         before=before.lines,
         after=after,
     )
-
-
-def _identifying(configuration: Configuration) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any]]:
-    from flux2batch.planning.models.catalogue import identifying
-
-    def of(model: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        entry = configuration.entry(model)
-        has_size = "width" in params and "height" in params
-        return identifying(entry, params) if entry is not None and has_size else params
-
-    return of

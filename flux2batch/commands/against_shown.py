@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from flux2batch.commands.markdown_text import escaped
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.comparing import Change, Difference, PlanLine, Reason
 from flux2batch.planning.models.pricing import Estimate
+from flux2batch.planning.reasons_in_words import because
 
 _SHOTS = 10  # of each kind on a terminal
 _SHOTS_IN_A_COMMENT = 50
 _VALUES = 8
-_LONGEST = 60  # characters of a value
 MINUS = "−"
 
 
@@ -113,9 +112,9 @@ def _shots(sign: str, style: Style, shots: Sequence[tuple[str, str]]) -> Iterato
 def _changes(changes: Sequence[Change]) -> Iterator[Sequence[Part]]:
     """The changed shots, those with the same reasons together."""
     groups = _by_reason(changes)
-    for because, group in list(groups.items())[:_SHOTS]:
+    for why, group in list(groups.items())[:_SHOTS]:
         yield ()
-        yield styled("  ~ ", "yellow"), f"{counted(len(group), 'shot')}: ", styled(because, "bold")
+        yield styled("  ~ ", "yellow"), f"{counted(len(group), 'shot')}: ", styled(why, "bold")
         shown = ", ".join(change.now.path for change in group[:3])
         yield (styled(f"    {shown}{', …' if len(group) > 3 else ''}", "dim"),)
     if len(groups) > _SHOTS:
@@ -130,27 +129,6 @@ def _by_reason(changes: Sequence[Change]) -> dict[str, list[Change]]:
     for change in changes:
         groups.setdefault(because(change.reasons), []).append(change)
     return groups
-
-
-def because(reasons: Sequence[Reason]) -> str:
-    """The reasons in a line, without the prompt's words: they differ from shot to shot."""
-    return ", ".join(_in_short(reason) for reason in reasons) or "how an id is made"
-
-
-def _in_short(reason: Reason) -> str:
-    if reason.input == "prompt":
-        return "prompt"
-    if reason.was is None:
-        return f"{reason.input} {value(reason.now)}, which was not there"
-    if reason.now is None:
-        return f"{reason.input} gone, it was {value(reason.was)}"
-    return f"{reason.input} {value(reason.was)} → {value(reason.now)}"
-
-
-def value(raw: Any) -> str:
-    """A value of an input, as a job would have it, and not too much of it."""
-    text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 # In a pull request

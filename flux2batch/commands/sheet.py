@@ -13,6 +13,7 @@ from flux2batch.commands.console import Console, counted, this_console
 from flux2batch.errors import UsageError
 
 if TYPE_CHECKING:
+    from flux2batch.running.sheet_drawing import Selected
     from flux2batch.running.sheets import WrittenSheet
 
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     examples=[
         ("flux2batch sheet --open", "Look at the newest run"),
         ("flux2batch sheet runs/draft runs/final", "Two runs side by side"),
+        ("flux2batch sheet job.yaml --against main --open", "Old beside new, for every shot that changed since"),
         ("flux2batch sheet job.yaml --single-file -o study.html", "One file to send around"),
         ('flux2batch sheet job.yaml --only "guidance >= 3" --zip study.zip', "A part of it, with the originals"),
     ],
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Pack the sheet with the original pictures.",
 )
+@click.option("--against", metavar="REV|DIR", help="Old beside new: what changed since a git revision or another run.")
 @click.option("--earlier", is_flag=True, help="Also the pictures that made way for others.")
 @click.option("--only", metavar="EXPR", help='The shots for which this is true: "guidance >= 3".')
 @click.option(
@@ -51,6 +54,7 @@ def command(
     directories: tuple[Path, ...],
     single_file: bool,
     zipped: Path | None,
+    against: str | None,
     earlier: bool,
     only: str | None,
     picks: Path | None,
@@ -61,9 +65,14 @@ def command(
 
     DIR may be a job file, meaning its run directory, or be left out, meaning the newest under runs/. With several
     the run becomes an axis, and the page goes into the folder that they share.
+
+    With --against every changed shot of the run is shown twice, from pictures that are there already: in the run
+    directory, its earlier/ among it, or in one beside it. The page is against-REV.html in the run directory.
     """
     if zipped is not None and (single_file or output is not None or opens):
         raise click.UsageError("--zip packs the whole sheet: it goes without --single-file, -o and --open")
+    if against is not None and (zipped is not None or earlier or len(directories) > 1):
+        raise click.UsageError("--against shows what changed in one run: it goes without --zip and --earlier")
 
     from flux2batch.commands.run_directories import run_directories
     from flux2batch.planning.tables.picks import read_picks
@@ -73,6 +82,9 @@ def command(
     console = this_console()
     roots = run_directories(directories)
     selected = Selected(earlier=earlier, only=only, picks=None if picks is None else read_picks(picks))
+    if against is not None:
+        _compare(console, roots[0], against, selected, output=output, single_file=single_file, opens=opens)
+        return
     if zipped is not None:
         written = write_zip(roots, target=zipped, selected=selected)
     elif single_file:
@@ -83,6 +95,30 @@ def command(
     _tell(console, written, packed=zipped is not None, single=single_file)
     if opens:
         _open(written.path)
+
+
+def _compare(
+    console: Console,
+    root: Path,
+    against: str,
+    selected: Selected,
+    *,
+    output: Path | None,
+    single_file: bool,
+    opens: bool,
+) -> None:
+    from flux2batch.running.sheet_against import write_against
+
+    written = write_against(root, against, target=output, selected=selected, single_file=single_file)
+    difference = written.difference
+    aside = [f"{len(difference.added):,} new", f"{len(difference.removed):,} gone", f"{difference.kept:,} as before"]
+    if written.sheet is None:
+        console.say(f"No shot of {root} changed since {against}, so no sheet was written ({', '.join(aside)}).")
+        return
+    _tell(console, written.sheet, packed=False, single=single_file)
+    console.say(f"{counted(len(difference.changed), 'shot')} changed since {against}; not shown: {', '.join(aside)}.")
+    if opens:
+        _open(written.sheet.path)
 
 
 def _tell(console: Console, written: WrittenSheet, *, packed: bool, single: bool) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flux2batch.engine.run_directory import is_run_directory
 from flux2batch.errors import InvalidInput, UsageError
-from flux2batch.planning.comparing import PlanLine, line_of
+from flux2batch.planning.comparing import Identifying, PlanLine, line_of
 from flux2batch.planning.configuration import Configuration
+from flux2batch.planning.models.catalogue import identifying
 from flux2batch.planning.plan import PlanOptions, plan_job, row_of
 from flux2batch.reading.load import load_job
 from flux2batch.reporting.sheet_story import PlanUnreadable, plan_rows
@@ -44,7 +46,7 @@ def before_of(
     """
     place = Path(against)
     if is_run_directory(place) or (place / PLAN).is_file():
-        return Before(name=against, commit=None, lines=_last_run(place), remark=None)
+        return Before(name=against, commit=None, lines=last_run(place), remark=None)
     with job_at(against, file, allow_paths=allow_paths) as then:
         named = f"{against}:{file}"
         if then.file is None:
@@ -69,8 +71,8 @@ def _broken(file: Path, against: str, headline: str) -> str:
     return f"{file} of {against} cannot be planned: {headline}"
 
 
-def _last_run(root: Path) -> tuple[PlanLine, ...]:
-    """The plan of a run directory; it may come from somebody else, or have been changed by hand."""
+def last_run(root: Path) -> tuple[PlanLine, ...]:
+    """The plan that a run directory was last run with. Raises UsageError: it may have been changed by hand."""
     path = root / PLAN
     try:
         state = path.lstat()
@@ -82,3 +84,14 @@ def _last_run(root: Path) -> tuple[PlanLine, ...]:
         raise UsageError(f"{root} has no {PLAN} to compare with: nothing was run there yet.") from None
     except (OSError, UnicodeDecodeError, PlanUnreadable) as fault:
         raise UsageError(f"{path} is not as flux2batch wrote it: {fault}.") from None
+
+
+def identifying_by(configuration: Configuration) -> Identifying:
+    """Which parameters enter an id, by the models of this configuration; of a model that is not known, all do."""
+
+    def of(model: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        entry = configuration.entry(model)
+        has_size = "width" in params and "height" in params
+        return identifying(entry, params) if entry is not None and has_size else params
+
+    return of

@@ -100,13 +100,19 @@ class _Repository:
         asked = _git(self.top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         found = asked.stdout.decode("ascii", "replace").strip()
         if asked.returncode or revision.startswith("-") or not re.fullmatch(r"[0-9a-f]{40,64}", found):
-            names = self._git("for-each-ref", "--format=%(refname:short)").decode("utf-8", "replace").split()
-            help = (
-                did_you_mean(revision, names)
-                or f"a branch of others has to be fetched first: git fetch origin {revision}"
-            )
+            help = self._help(revision)
             raise UsageError(f"there is no revision and no run directory '{revision}' ({help})")
         return found
+
+    def _help(self, revision: str) -> str:
+        names = self._git("for-each-ref", "--format=%(refname:short)").decode("utf-8", "replace").split()
+        if hint := did_you_mean(revision, names):
+            return hint
+        if re.fullmatch(r"[\w./-]+", revision) and not revision.startswith("-"):
+            return f"a branch that is elsewhere is fetched first: git fetch origin {revision.removeprefix('origin/')}"
+        if self._git("rev-parse", "--is-shallow-repository").strip() == b"true":
+            return "this clone is shallow; all of it: git fetch --unshallow"
+        return "git log names those that there are"
 
     def inside(self, folder: Path) -> PurePosixPath | None:
         """A folder as the repository names it; None where it lies outside."""

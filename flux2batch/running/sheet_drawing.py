@@ -103,7 +103,7 @@ def draw(
             hidden += sum(present(saved.path) for shot in shots if shot.version for saved in shot.life.saved)
         wanted = list(thumbnails_wanted(chosen, present))
         folder.take_over(run.root / FOLDER, (one.key for one in wanted))
-        _see_to(folder, wanted, waits=waits)
+        see_to(folder, wanted, waits=waits)
         originals.update(_originals(chosen, chooses, present, "" if path == "." else f"{path}/"))
         shown.append(
             ShownRun(
@@ -130,7 +130,7 @@ def draw(
     return Drawn(
         data=data,
         thumbnails=folder,
-        names=tuple(_names_in(data, folder)),
+        names=tuple(names_in(data, folder)),
         originals=tuple(originals.items()),
         remarks=tuple(remark for run in runs for remark in run.remarks),
     )
@@ -151,7 +151,8 @@ def _originals(
                 yield prefix + saved.path, file
 
 
-def _see_to(folder: ThumbnailFolder, wanted: Sequence[Wanted], *, waits: bool) -> None:
+def see_to(folder: ThumbnailFolder, wanted: Sequence[Wanted], *, waits: bool) -> None:
+    """Make the thumbnails that are missing; without `waits` they are begun."""
     if not waits:
         for one in wanted:
             folder.begin(one)
@@ -172,8 +173,8 @@ def _remarks(picks: Picks) -> Remarks:
     return of
 
 
-def _names_in(data: Mapping[str, Any], folder: ThumbnailFolder) -> Iterable[str]:
-    """The thumbnails that the page refers to, each once."""
+def names_in(data: Mapping[str, Any], folder: ThumbnailFolder) -> Iterable[str]:
+    """The thumbnails that the page with this data refers to, each once."""
     at = data["columns"].index("thumb")
     keys = dict.fromkeys(row[at] for row in data["shots"] if row[at] is not None)
     for key in keys:

@@ -77,6 +77,11 @@ def write_single_file(roots: Path | Sequence[Path], *, target: Path, selected: S
         drawn = draw(
             runs, Layout.beside(many, target.parent), folder=_thumbnails_beside(stack, home), selected=selected
         )
+    return put_inside(drawn, target)
+
+
+def put_inside(drawn: Drawn, target: Path) -> WrittenSheet:
+    """Write a sheet with its thumbnails inside."""
     small_only = drawn.thumbnails.size_of(drawn.names) > _MOST_INLINE
     names = [name for name in drawn.names if name.endswith("-s.webp") or not small_only]
     drawn.data["inline"] = {name: _as_uri(drawn.thumbnails.path / name) for name in names}

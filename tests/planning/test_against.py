@@ -251,7 +251,8 @@ def test_a_job_that_was_broken_there_is_no_reason_to_stop(plan: Planner, reposit
     ("against", "exit_code", "says"),
     [
         ("mian", 2, "there is no revision and no run directory 'mian' (did you mean 'main'?)"),
-        ("origin/release", 2, "has to be fetched first"),
+        ("origin/release", 2, "is fetched first: git fetch origin release"),
+        ("HEAD~9", 2, "git log names those that there are"),
         ("--output=x", 2, "there is no revision"),
         ("HEAD:job.yaml", 2, "there is no revision"),
         ("runs", 2, "there is no revision and no run directory 'runs'"),
