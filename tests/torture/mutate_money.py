@@ -42,13 +42,18 @@ FILES = (
 )
 # The cheapest first: most mutants die there.
 _TESTS = (
+    "tests/engine/test_life_bookkeeping.py",
     "tests/engine/test_lifecycle.py",
     "tests/engine/test_policy.py",
     "tests/engine/test_purse.py",
     "tests/engine/test_records.py",
     "tests/engine/test_journal.py",
     "tests/engine/test_simulation.py",
-    "tests/engine",
+    *sorted(
+        f"tests/engine/{path.name}"
+        for path in (_ROOT / "tests" / "engine").glob("test_*.py")
+        if path.stem != "test_power_loss"
+    ),
     "tests/reporting/test_ledger.py",
 )
 _SEEDS = "40"
