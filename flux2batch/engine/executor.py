@@ -9,12 +9,13 @@ recorded, because it may have been paid for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 from flux2batch.engine.calling import Ear
-from flux2batch.engine.events import Accepted, AccountRefused, Event, Intended, ShotEvent
+from flux2batch.engine.clerk import AtOnce, Clerk, Fact, Record, Written
+from flux2batch.engine.events import Accepted, AccountRefused, Intended, ShotEvent
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Overrun, fits
 from flux2batch.engine.scheduler import Scheduler
@@ -24,14 +25,6 @@ from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import Shot, ShotId
 
 Stop = Literal["no", "drain", "now"]
-
-
-class Record(Protocol):
-    """Where facts become durable: the journal."""
-
-    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None: ...
-
-    def remember(self, shot: ShotId, life: Life) -> None: ...
 
 
 class Workers(Protocol):
@@ -150,10 +143,10 @@ class Executor:
         budgets: Budgets,
         committed: Money,
         ear: Ear | None = None,
+        clerk: Clerk | None = None,
     ) -> None:
-        """`ear` is there where services call."""
+        """`ear` is there where services call; without a `clerk` facts are written in the executor's own time."""
         self._scheduler = scheduler
-        self._journal = journal
         self._workers = workers
         self._clock = clock
         self._purse = purse
@@ -164,9 +157,9 @@ class Executor:
         self._ear = ear
         self._shots: dict[ShotId, Offer] = {}
         self._settled: dict[ShotId, Money] = {}
-        self._facts: list[tuple[ShotId | None, Event]] = []
-        self._news: list[tuple[ShotId, ShotEvent, Life]] = []
-        self._changed: dict[ShotId, Life] = {}
+        self._clerk = clerk or AtOnce(journal)
+        self._gathering = _Batch()
+        self._being_written: _Batch | None = None
         self._held: dict[str, Offer] = {}  # of each service the next shot, for which there was no room yet
         self._returning: list[Offer] = []
         self._overrun: Overrun | None = None
@@ -182,8 +175,9 @@ class Executor:
         """
         for one in resumed:
             self._settled[one.id] = one.life.committed
-            told = self._scheduler.take_up(one.id, one.life, service=one.service, kind=one.kind, now=self._clock.now())
-            self._note(one.id, told)
+            now = self._clock.now()
+            told = self._scheduler.take_up(one.id, one.life, service=one.service, kind=one.kind, now=now)
+            self._note(one.id, told, now)
         self._commit()
         wanted = {service: feed.wanted(service) for service in feed.services()}
         while True:
@@ -191,10 +185,13 @@ class Executor:
             more = self._begin_takes(feed, wanted)
             self._commit()
             self._hand_out()
-            if (self._scheduler.is_idle and not more) or self._has_waited_enough():
+            if (self._scheduler.is_idle and not more and self._being_written is None) or self._has_waited_enough():
                 break
             self._take_in(self._patience_s())
             self._listen()
+            self._commit()
+        while self._being_written is not None:
+            self._settle(self._being_written, self._clerk.wait())
             self._commit()
         return Ending(
             error=self._error,
@@ -265,7 +262,7 @@ class Executor:
         intended = intention(offer, take=life.takes + 1)
         after = advance(life, intended, at=now.at)
         self._settled.setdefault(offer.shot.id, life.committed)
-        self._note(offer.shot.id, Told([intended], after))
+        self._note(offer.shot.id, Told([intended], after), now)
         self._take_up(offer, after, now)
         return True
 
@@ -301,11 +298,11 @@ class Executor:
                     self._error = self._error or error
                     if isinstance(error, MachineError):
                         self._scheduler.abort()
-                    self._note(shot, self._scheduler.told(shot, believed, now))
+                    self._note(shot, self._scheduler.told(shot, believed, now), now)
                 case HungUp():
-                    self._note(shot, self._scheduler.hung_up(shot, now))
+                    self._note(shot, self._scheduler.hung_up(shot, now), now)
                 case _:
-                    self._note(shot, self._scheduler.told(shot, outcome, now))
+                    self._note(shot, self._scheduler.told(shot, outcome, now), now)
 
     def _listen(self) -> None:
         """Take in what services called about, and stop waiting for the calls that did not come."""
@@ -315,45 +312,60 @@ class Executor:
         for call in self._ear.heard():
             life = self._scheduler.life(call.shot)
             if life is not None and life.intended is not None:
-                self._note(call.shot, self._scheduler.heed(call, self._ear.ticket(call, life.intended), now))
+                self._note(call.shot, self._scheduler.heed(call, self._ear.ticket(call, life.intended), now), now)
         for shot, told in self._scheduler.unheard(now):
-            self._note(shot, told)
+            self._note(shot, told, now)
 
     def _give_up(self, error: Exception) -> None:
         self._error = self._error or error
         self._scheduler.abort()
 
-    def _note(self, shot: ShotId, told: Told) -> None:
-        """Queue the facts for the next commit, and keep the books."""
+    def _note(self, shot: ShotId, told: Told, now: Moment) -> None:
+        """Gather the facts for the next commit, and keep the books. Nothing follows before they are written."""
         facts, life = told
-        self._facts += [(shot, fact) for fact in facts]
-        self._news += [(shot, fact, life) for fact in facts]
         if facts:
-            self._changed[shot] = life
+            self._gathering.take(shot, told, now.at)
+            self._scheduler.hold(shot, len(facts))
         before = self._settled.get(shot, ZERO)
         self._settled[shot] = life.committed
         self._committed = Money(self._committed + life.committed - before)
 
     def _commit(self) -> None:
-        """Make everything that was learnt durable, then tell whoever watches."""
-        now = self._clock.now()
-        if self._facts:
-            self._append(now)
-        for shot, life in self._changed.items():
+        """Have everything that was learnt written down, and go on from what is written."""
+        while True:
+            if self._being_written is not None:
+                written = self._clerk.written()
+                if written is None:
+                    break
+                self._settle(self._being_written, written)
+            if not self._gathering.facts:
+                break
+            batch, self._gathering = self._gathering, _Batch()
+            self._being_written = batch
+            self._clerk.write(batch.facts, batch.changed)
+        self._tell([], self._clock.now())
+
+    def _settle(self, batch: _Batch, written: Written) -> None:
+        """The facts of a batch are durable: what waited for them goes on, and whoever watches hears of them."""
+        self._being_written = None
+        if written.unwritten is not None:
+            batch = self._rescue(batch, written.unwritten)
+        if written.forgotten is not None:
+            self._give_up(written.forgotten)  # the facts themselves are safe
+        for shot, life in batch.changed.items():
             try:
-                self._journal.remember(shot, life)
                 self._purse.settle(shot, life.committed)
             except MachineError as error:
-                self._give_up(error)  # the facts themselves are safe
+                self._give_up(error)
+        for shot, number in batch.numbers.items():
+            self._scheduler.release(shot, number)
             if self._scheduler.life(shot) is None:
                 self._shots.pop(shot, None)
                 self._settled.pop(shot, None)
-        self._changed.clear()
-        self._tell(now)
+        self._tell(batch.news, self._clock.now())
 
-    def _tell(self, now: Moment) -> None:
+    def _tell(self, news: Sequence[tuple[ShotId, ShotEvent, Life]], now: Moment) -> None:
         """Let whoever watches know. A watcher that fails is not told any more, and costs nobody a picture."""
-        news, self._news = self._news, []
         try:
             for shot, event, life in news:
                 self._observer.saw(shot, event, life, now)
@@ -376,21 +388,50 @@ class Executor:
             self._observer = _Nobody()
             self._error = self._error or error
 
-    def _append(self, now: Moment) -> None:
-        """Record the facts. A task id that came, or may still come, is worth a minute of trying on a full disk."""
-        until_s = now.s + _RESCUE_S
+    def _rescue(self, batch: _Batch, error: MachineError) -> _Batch:
+        """Try again to write what could not be. A task id that came, or may still come, is worth a minute of it."""
+        until_s = self._clock.now().s + _RESCUE_S
         while True:
-            try:
-                self._journal.append(self._facts, at=now.at)
-            except MachineError as error:
-                self._give_up(error)
-                hopeless = isinstance(error, GoneForGood) or not any(isinstance(e, Accepted) for _, e in self._facts)
-                if self._clock.now().s >= until_s or (hopeless and not self._scheduler.is_sending):
-                    raise FactsUnrecorded(error, self._facts) from error
-                self._take_in(_PAUSE_S)
-            else:
-                self._facts = []
-                return
+            self._give_up(error)
+            self._gathering = batch = batch.and_then(self._gathering)
+            hopeless = isinstance(error, GoneForGood) or not any(isinstance(e, Accepted) for _, _, e in batch.facts)
+            if self._clock.now().s >= until_s or (hopeless and not self._scheduler.is_sending):
+                raise FactsUnrecorded(error, batch.facts) from error
+            self._take_in(_PAUSE_S)
+            batch, self._gathering = self._gathering, _Batch()
+            self._clerk.write(batch.facts, batch.changed)
+            written = self._clerk.wait()
+            if written.unwritten is None:
+                return batch
+            error = written.unwritten
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Facts that become durable together, and what follows when they are."""
+
+    facts: list[Fact] = field(default_factory=list)
+    news: list[tuple[ShotId, ShotEvent, Life]] = field(default_factory=list)
+    changed: dict[ShotId, Life] = field(default_factory=dict)
+    numbers: dict[ShotId, int] = field(default_factory=dict)  # of facts, for each shot
+
+    def take(self, shot: ShotId, told: Told, at: datetime) -> None:
+        self.facts += [(at, shot, fact) for fact in told.facts]
+        self.news += [(shot, fact, told.life) for fact in told.facts]
+        self.changed[shot] = told.life
+        self.numbers[shot] = self.numbers.get(shot, 0) + len(told.facts)
+
+    def and_then(self, later: _Batch) -> _Batch:
+        """Both in one."""
+        numbers = dict(self.numbers)
+        for shot, number in later.numbers.items():
+            numbers[shot] = numbers.get(shot, 0) + number
+        return _Batch(
+            facts=[*self.facts, *later.facts],
+            news=[*self.news, *later.news],
+            changed={**self.changed, **later.changed},
+            numbers=numbers,
+        )
 
 
 _RESCUE_S = 60.0
@@ -402,11 +443,11 @@ _TELL_S = 0.1
 class FactsUnrecorded(MachineError):
     """The journal could not be written to the end. `recover` has, a line each, what it should say of paid takes."""
 
-    def __init__(self, cause: MachineError, facts: Sequence[tuple[ShotId | None, Event]]) -> None:
+    def __init__(self, cause: MachineError, facts: Sequence[Fact]) -> None:
         super().__init__(str(cause))
         self.recover = tuple(
             f"RECOVER {shot} {event.ticket.task_id} {event.ticket.poll_url}"
-            for shot, event in facts
+            for _, shot, event in facts
             if isinstance(event, Accepted)
         )
 

@@ -100,6 +100,8 @@ class InHand:
         self._fetches: list[_Entry] = []  # ordered by the death of the link
         self._later: list[_Entry] = []  # everything that waits for a moment
         self._turn = 0
+        self._unwritten: dict[ShotId, int] = {}  # facts of each shot that are not durable yet
+        self._parked: dict[ShotId, _Entry] = {}  # what has become due of those meanwhile
 
     # Who is here.
 
@@ -170,6 +172,20 @@ class InHand:
 
     # Waiting.
 
+    def hold(self, shot: ShotId, facts: int) -> None:
+        """Begin nothing for this shot until so many more facts of it are durable."""
+        self._unwritten[shot] = self._unwritten.get(shot, 0) + facts
+
+    def release(self, shot: ShotId, facts: int) -> None:
+        """So many of them are."""
+        self._unwritten[shot] -= facts
+        if self._unwritten[shot]:
+            return
+        del self._unwritten[shot]
+        due = self._parked.pop(shot, None)
+        if due is not None:
+            heapq.heappush(self._later, due)
+
     def wait(self, active: Active, due: float) -> None:
         """Look at it again at that moment."""
         self._turn += 1
@@ -207,6 +223,9 @@ class InHand:
             if self._is_stale(entry):
                 continue
             due, turn, shot = entry
+            if shot in self._unwritten:
+                self._parked[shot] = entry
+                continue
             active = self.shots[shot]
             match active.life.phase:
                 case Phase.ACCEPTED:
@@ -220,6 +239,13 @@ class InHand:
         """It is in a worker's hands from here on."""
         self.shots[shot].busy = True
         return work
+
+    def next_line(self) -> ShotId | None:
+        """A line that is up, and may be used."""
+        for position in reversed(range(len(self.lines))):
+            if self.lines[position] not in self._unwritten:
+                return self.lines.pop(position)
+        return None
 
     def next_fetch(self) -> Work | None:
         """The picture whose link dies first."""

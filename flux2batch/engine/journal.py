@@ -181,8 +181,11 @@ class Journal:
 
     def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
         """Make these facts durable, all or none. When this returns they survive a power loss."""
-        moment = at.isoformat()
-        rows = [(moment, shot, *records.encode(event)) for shot, event in facts]
+        self.write([(at, shot, event) for shot, event in facts])
+
+    def write(self, facts: Sequence[tuple[datetime, ShotId | None, Event]]) -> None:
+        """The same with facts of several moments: those that wait for the disk together."""
+        rows = [(at.isoformat(), shot, *records.encode(event)) for at, shot, event in facts]
         self._still_there(rows)
         try:
             with self._database:
@@ -191,7 +194,7 @@ class Journal:
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
         self._since_snapshot += len(rows)
-        for shot in {shot for shot, _ in facts if shot is not None}:
+        for shot in {shot for _, shot, _ in facts if shot is not None}:
             self._fresh.pop(shot, None)  # what was remembered of it is older than this
 
     def restore(self, entries: Iterable[Entry]) -> None:

@@ -3,8 +3,8 @@
 It owns all state of a run and knows no socket, no file and no clock: it is told outcomes and answers with facts to
 record and work to do. Rules that hold it together:
 
-- a fact is recorded before any work that follows from it is handed out: the executor commits between `told` and
-  `next_work`;
+- a fact is recorded before any work that follows from it is handed out: from `hold` to `release` there is none for
+  its shot;
 - which shot waits for what stands in `in_hand`, and what follows from an outcome in `consequences`.
 """
 
@@ -65,7 +65,7 @@ class Scheduler:
         match life.phase:
             case Phase.INTENT:
                 self._in_hand.count(active)
-                self._in_hand.opens.append(shot)
+                self._in_hand.wait(active, now.s)
                 return Told([], life)
             case Phase.SENDING:
                 self._in_hand.count(active)
@@ -115,8 +115,8 @@ class Scheduler:
 
     def next_work(self, now: Moment) -> Work | None:
         """The most urgent thing to do now, which counts as being done from here on."""
-        if self._in_hand.lines:
-            shot = self._in_hand.lines.pop()
+        shot = self._in_hand.next_line()
+        if shot is not None:
             unused = self._aborting or self._in_hand.shots[shot].life.phase is Phase.INTENT
             return self._in_hand.begin(shot, HangUp(shot) if unused else Send(shot))
         if self._aborting:
@@ -197,6 +197,14 @@ class Scheduler:
         return self._services[service].throttle.limit
 
     # What came of it.
+
+    def hold(self, shot: ShotId, facts: int) -> None:
+        """So many facts of a shot are on their way to the journal: nothing follows from them yet."""
+        self._in_hand.hold(shot, facts)
+
+    def release(self, shot: ShotId, facts: int) -> None:
+        """So many facts of a shot are durable."""
+        self._in_hand.release(shot, facts)
 
     def told(self, shot: ShotId, outcome: Outcome, now: Moment) -> Told:
         """Take in an outcome; its facts must be recorded before anything else is done."""

@@ -19,6 +19,7 @@ from random import Random
 from flux2batch import __version__
 from flux2batch.durable import sync_folder
 from flux2batch.engine.calling import SafetyNet, safety_net
+from flux2batch.engine.clerk import Fact, Meanwhile
 from flux2batch.engine.clock import RealClock
 from flux2batch.engine.crew import Crew
 from flux2batch.engine.events import BalanceSeen, Event, Retried, RunBegan, RunEnded, Saved, ShotEvent
@@ -278,9 +279,12 @@ class Run:
         self._crew = Crew(hands, size=_WORKERS)
         if self.calls is not None:
             self.calls.wake = self._crew.nudge
+        journal = _WithCompanions(self.journal, doorman)
+        clerk = Meanwhile(journal, nudge=self._crew.nudge)
         self._executor = Executor(
             scheduler=self._scheduler(services),
-            journal=_WithCompanions(self.journal, doorman),
+            journal=journal,
+            clerk=clerk,
             workers=self._crew,
             clock=self._clock,
             purse=self._purse(),
@@ -297,6 +301,7 @@ class Run:
             )
         finally:
             self._crew.dismiss(patience_s=1.0)
+            clerk.dismiss()
 
     @property
     def _budgets(self) -> Budgets:
@@ -441,11 +446,12 @@ class _WithCompanions:
     def __init__(self, journal: Journal, doorman: Doorman) -> None:
         self._journal = journal
         self._doorman = doorman
-        self._moved: list[tuple[ShotId | None, Event]] = []
+        self._moved: list[Fact] = []
 
-    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
-        self._moved += self._doorman.facts()
-        self._journal.append([*facts, *self._moved], at=at)
+    def write(self, facts: Sequence[Fact]) -> None:
+        last_at = facts[-1][0]
+        self._moved += [(last_at, shot, fact) for shot, fact in self._doorman.facts()]
+        self._journal.write([*facts, *self._moved])
         self._moved.clear()  # not before: the executor tries again where a disk is full
 
     def remember(self, shot: ShotId, life: Life) -> None:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from flux2batch.engine import journal as journal_module
+from flux2batch.engine.clerk import AtOnce, Fact, Written
 from flux2batch.engine.events import (
     Accepted,
     AccountRefused,
@@ -201,18 +202,18 @@ class Journal:
         self._lives: dict[ShotId, Life] = {}
         self._folded = 0
 
-    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
+    def write(self, facts: Sequence[Fact]) -> None:
         dies = self._chance.random() < self._chance_to_die(facts)
         before = dies and self._chance.random() < 0.5
         if before:
             raise Crash
-        self.facts += [(at, shot, fact) for shot, fact in facts if shot is not None]
+        self.facts += [(at, shot, fact) for at, shot, fact in facts if shot is not None]
         if dies:
             raise Crash
 
-    def _chance_to_die(self, facts: Sequence[tuple[ShotId | None, Event]]) -> float:
+    def _chance_to_die(self, facts: Sequence[Fact]) -> float:
         """Where money changes hands a death is the likeliest."""
-        costs = any(isinstance(fact, SendBegan | Accepted) for _, fact in facts)
+        costs = any(isinstance(fact, SendBegan | Accepted) for _, _, fact in facts)
         return self.crash_at_append * (4 if costs else 1)
 
     def remember(self, shot: ShotId, life: Life) -> None:
@@ -249,12 +250,12 @@ class SqliteJournal(Journal):
         # No power fails here: what SIGKILL leaves is the same without waiting for the disk.
         self._real._database.execute("PRAGMA synchronous = OFF")
 
-    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
+    def write(self, facts: Sequence[Fact]) -> None:
         dies = self._chance.random() < self._chance_to_die(facts)
         if dies and self._chance.random() < 0.5:
             raise Crash
-        self._real.append(facts, at=at)
-        self.facts += [(at, shot, fact) for shot, fact in facts if shot is not None]
+        self._real.write(facts)
+        self.facts += [(at, shot, fact) for at, shot, fact in facts if shot is not None]
         if dies:
             raise Crash
 
@@ -310,6 +311,10 @@ class Hands:
         self._size = size
         self._coming: list[tuple[float, int, ShotId, Outcome | HungUp]] = []
         self._count = 0
+        self._nudges: list[float] = []
+
+    def nudge_at(self, moment_s: float) -> None:
+        heapq.heappush(self._nudges, moment_s)
 
     @property
     def free(self) -> int:
@@ -336,17 +341,50 @@ class Hands:
     def outcomes(self, timeout_s: float | None) -> Sequence[tuple[ShotId, Outcome | HungUp]]:
         world = self._world
         until = float("inf") if timeout_s is None else world.s + timeout_s
-        next_s = min(self._coming[0][0] if self._coming else float("inf"), until)
+        while self._nudges and self._nudges[0] < world.s:
+            heapq.heappop(self._nudges)
+        nudge_s = self._nudges[0] if self._nudges else float("inf")
+        next_s = min(self._coming[0][0] if self._coming else float("inf"), until, nudge_s)
         assert next_s < float("inf"), "the run waits for something that never comes"
         if next_s > self._crash_s:
             world.s = self._crash_s
             raise Crash
         world.s = next_s
+        if self._nudges and self._nudges[0] <= next_s:
+            heapq.heappop(self._nudges)
         arrived = []
         while self._coming and self._coming[0][0] <= next_s:
             _, _, shot, outcome = heapq.heappop(self._coming)
             arrived.append((shot, outcome))
         return arrived
+
+
+class SlowClerk:
+    """A clerk whose disk takes its time: what it has in its hands when the process dies is lost."""
+
+    def __init__(self, journal: Journal, world: World, hands: Hands) -> None:
+        self._at_once = AtOnce(journal)
+        self._world = world
+        self._hands = hands
+        self._batch: tuple[Sequence[Fact], Mapping[ShotId, Life]] | None = None
+        self._done_s = 0.0
+
+    def write(self, facts: Sequence[Fact], changed: Mapping[ShotId, Life]) -> None:
+        assert self._batch is None, "one batch at a time"
+        self._batch = facts, changed
+        self._done_s = self._world.s + self._world.service.chance.random() * 0.6
+        self._hands.nudge_at(self._done_s)
+
+    def written(self) -> Written | None:
+        return None if self._world.s < self._done_s else self.wait()
+
+    def wait(self) -> Written:
+        self._world.s = max(self._world.s, self._done_s)
+        assert self._batch is not None
+        facts, changed = self._batch
+        self._batch = None
+        self._at_once.write(facts, changed)
+        return self._at_once.wait()
 
 
 class NoPurse:
@@ -452,10 +490,12 @@ def live_once(
         chance=world.service.chance.random,
         now=world.now(),
     )
+    hands = Hands(world, crash_s)
     executor = Executor(
         scheduler=scheduler,
         journal=journal,
-        workers=Hands(world, crash_s),
+        workers=hands,
+        clerk=SlowClerk(journal, world, hands) if world.service.chance.random() < 0.5 else None,
         clock=world,
         purse=NoPurse(),
         observer=Watcher(budget),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 
 import pytest
 from simulation import CALM, Hands, Journal, NoPurse, Plan, Service, Watcher, World
 from test_lifecycle import AT, accepted, intended, life_of, rendered
 
-from flux2batch.engine.events import Event, SendBegan
+from flux2batch.engine.clerk import Fact
+from flux2batch.engine.events import SendBegan
 from flux2batch.engine.executor import Ending, Executor, FactsUnrecorded, Offer
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.policy import Budgets, Overrun, Throttle, Unknowns
@@ -163,13 +163,13 @@ class Failing(Journal):
         self.since: float | None = None
         self.tries = 0
 
-    def append(self, facts: Sequence[tuple[ShotId | None, Event]], *, at: datetime) -> None:
-        if self.since is None and any(type(fact).__name__ == self.kind for _, fact in facts):
+    def write(self, facts: Sequence[Fact]) -> None:
+        if self.since is None and any(type(fact).__name__ == self.kind for _, _, fact in facts):
             self.since = self.world.s
         if self.since is not None and self.world.s < self.since + self.for_s:
             self.tries += 1
             raise self.error("The journal cannot be written: database or disk is full.")
-        super().append(facts, at=at)
+        super().write(facts)
 
 
 def test_f17_a_task_id_that_the_disk_would_not_take_is_recorded_when_there_is_room_again():
