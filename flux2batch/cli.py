@@ -56,6 +56,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             _entry("retry", "Ask again for shots that ended without a picture."),
             _entry("resolve", "Settle shots whose answer was lost."),
             _entry("ledger", "Show what was spent, by model, day, status or axis."),
+            _entry("merge", "Join run directories of one job into one."),
             _entry("doctor", "Check machine, keys and a run directory; mend one."),
         ),
     ),
