@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flux2batch.commands.against_shown import Compared
-from flux2batch.planning.comparing import PlanLine, compare, line_of, new_values
-
 if TYPE_CHECKING:
+    from flux2batch.commands.against_shown import Compared
     from flux2batch.commands.why_shown import Fate
+    from flux2batch.planning.comparing import PlanLine
     from flux2batch.planning.configuration import Configuration
     from flux2batch.planning.plan import Plan, PlanOptions
 
@@ -64,6 +63,8 @@ def held_against(
     allow_paths: Sequence[Path],
 ) -> Both:
     """The plan against what `against` names; where nothing is named, its run directory's plan, or the last commit."""
+    from flux2batch.commands.against_shown import Compared
+    from flux2batch.planning.comparing import compare, line_of, new_values
     from flux2batch.planning.plan import row_of
     from flux2batch.running.before import PLAN, before_of, identifying_by
 

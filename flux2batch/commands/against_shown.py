@@ -38,11 +38,12 @@ class Compared:
 
 
 def summary(difference: Difference) -> str:
-    """The whole difference in a line: +88 shots, −0, +$4.40."""
+    """The whole difference in a line: +88 shots, −0, +$4.40. What changed is bought anew, though it adds nothing."""
     changed = f", {len(difference.changed):,} changed" if difference.changed else ""
+    to_buy = f", {_span(difference.to_buy)} to buy" if difference.changed and not difference.to_buy.unknown else ""
     delta = difference.delta
     cost = "the price of some is not known" if delta is None else _signed_span(*delta)
-    return f"+{counted(len(difference.added), 'shot')}, {MINUS}{len(difference.removed):,}{changed}, {cost}"
+    return f"+{counted(len(difference.added), 'shot')}, {MINUS}{len(difference.removed):,}{changed}, {cost}{to_buy}"
 
 
 def headline(compared: Compared) -> str:

@@ -24,8 +24,10 @@ from flux2batch.reading.problems import Problem, error, has_errors
 if TYPE_CHECKING:
     from flux2batch.commands.against import Both
     from flux2batch.commands.plan_ahead import Ahead
-    from flux2batch.planning.plan import Plan
+    from flux2batch.planning.configuration import Configuration
+    from flux2batch.planning.plan import Plan, PlanOptions
     from flux2batch.planning.sweep.shards import Shard
+    from flux2batch.reading.job import Job
 
 _WIDEST = 110
 
@@ -99,13 +101,15 @@ def command(
     del format
     from flux2batch.commands.plan_ahead import ahead_of, nothing_yet, run_directory_of
     from flux2batch.planning.configuration import load_configuration
-    from flux2batch.planning.plan import PlanOptions, plan_job
+    from flux2batch.planning.plan import PlanOptions
     from flux2batch.reading.load import load_job
 
     if as_json + as_jsonl + as_markdown > 1:
         raise click.UsageError("choose one of --json, --jsonl and --markdown")
     if as_jsonl and (against is not None or why is not None):
         raise click.UsageError("--jsonl lists the shots of one plan: --against and --why go with --json")
+    if shard is not None and (against is not None or why is not None):
+        raise click.UsageError("--shard is a part of one plan: --against and --why compare whole plans")
     if why is not None and (as_markdown or len(dict.fromkeys(files)) > 1):
         raise click.UsageError("--why is about one shot of one job, as text or with --json")
     configuration = load_configuration(
@@ -115,6 +119,7 @@ def command(
     options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, shard=shard, strict=strict, fetch=fetch)
     plans: list[tuple[Plan, Ahead, Both | None]] = []
     problems: list[Problem] = []
+    too_dear: list[Problem] = []
     for file in dict.fromkeys(files):
         job, found = load_job(file, allow_paths=allow_paths, sets=sets)
         if job is None or has_errors(found, strict=strict):
@@ -124,7 +129,7 @@ def command(
         compared = bool(runs.is_dir() or reuse or configuration.reuse)
         try:
             # Where something may be there already, only what is still to be bought is held against the budget.
-            plan = plan_job(job, configuration=configuration, options=replace(options, check_budget=not compared))
+            plan, dear = _planned(job, configuration, replace(options, check_budget=not compared))
             root = run_directory_of(plan, out)
             _refuse_unusable(root)
             ahead = ahead_of(plan, root, reuse=reuse, fresh=fresh) if compared else nothing_yet(plan)
@@ -133,7 +138,12 @@ def command(
             continue
         plan.add_warnings(found)
         plan.add_warnings(problem for problem in ahead.problems if problem.severity == "warning")
-        problems += [problem for problem in ahead.problems if problem.severity == "error" or strict]
+        too_dear += [*dear, *(problem for problem in ahead.problems if _is_about_money(problem))]
+        problems += [
+            problem
+            for problem in ahead.problems
+            if (problem.severity == "error" or strict) and not _is_about_money(problem)
+        ]
         both = None
         if against is not None or why is not None:
             from flux2batch.commands.against import held_against
@@ -154,9 +164,30 @@ def command(
             _explain(why, plans[0][2], form, stream, console)
             return
         _write(plans, form, stream, console)
-    warnings = [warning for plan, _, _ in plans for warning in plan.warnings]
+    warnings = [warning for plan, _, _ in plans for warning in plan.warnings if not too_dear or warning.code != "FB610"]
+    if (warnings or too_dear) and form == "text":
+        console.say()
     if warnings and form != "json":
         console.show_problems(warnings)
+    if too_dear:
+        fail(too_dear, strict=strict)
+
+
+def _planned(job: Job, configuration: Configuration, options: PlanOptions) -> tuple[Plan, list[Problem]]:
+    """The plan, and that it is too dear: it is shown all the same, for whoever has to make it cheaper."""
+    from flux2batch.planning.plan import plan_job
+
+    try:
+        return plan_job(job, configuration=configuration, options=options), []
+    except InvalidInput as invalid:
+        errors = [problem for problem in invalid.problems if problem.severity == "error"]
+        if not options.check_budget or not all(_is_about_money(problem) for problem in errors):
+            raise
+        return plan_job(job, configuration=configuration, options=replace(options, check_budget=False)), errors
+
+
+def _is_about_money(problem: Problem) -> bool:
+    return problem.code == "FB610" and problem.severity == "error"
 
 
 def _write(

@@ -147,6 +147,7 @@ def test_changes_of_one_reason_stand_together(plan: Planner, repository: Reposit
 
     said = plan("job.yaml", "--against", "HEAD").stdout
 
+    assert "+0 shots, −0, 6 changed, +$0.00, $0.18 to buy" in said
     assert "~ 6 shots: size 1024x1024 → 512x512\n" in said
     assert "one of them in full: --why red-1.png" in said
 
@@ -510,6 +511,7 @@ def test_why_without_against_means_the_run_and_else_the_last_commit(plan: Planne
         (["--why", "red-1", "--markdown"], "--why is about one shot"),
         (["--why", "red-1", "--jsonl"], "--jsonl lists the shots of one plan"),
         (["--against", "HEAD", "--jsonl"], "--jsonl lists the shots of one plan"),
+        (["--against", "HEAD", "--shard", "1/2"], "--shard is a part of one plan"),
     ],
 )
 def test_what_cannot_be_answered_is_said(plan: Planner, flags: list[str], says: str) -> None:
