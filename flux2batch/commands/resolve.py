@@ -102,7 +102,7 @@ def command(
         if verdict == "look":
             settled = _look(console, opened, known, sets=sets, check_urls=check_urls, config=config, at=now)
         else:
-            settled = {doubt.shot: _ruled(journal, doubt, verdict, task_id, poll_url, reason) for doubt in known}
+            settled = {doubt.shot: ruled(journal, doubt, verdict, task_id, poll_url, reason) for doubt in known}
         facts: list[Fact] = []
         for doubt in known:
             if doubt.shot in settled:
@@ -170,9 +170,10 @@ def _lost(journal: Journal) -> list[Doubt]:
 # What is ruled.
 
 
-def _ruled(
+def ruled(
     journal: Journal, doubt: Doubt, verdict: Verdict, task_id: str | None, poll_url: str | None, reason: str | None
 ) -> Event:
+    """The fact that a person's verdict becomes. Raises UsageError where the task id cannot be this take's."""
     from flux2batch.commands.who import this_person
     from flux2batch.engine.events import Abandoned, Accepted, Resubmitted, RuledUnsent
     from flux2batch.running.feed import service_of
@@ -269,12 +270,13 @@ def _list(console: Console, root: Path, shots: Sequence[str], *, as_json: bool) 
         console.say(styled("✓ ", "green"), f"Nothing is in doubt in {root}.")
         return
     for doubt in known:
-        console.print_all(_evidence(doubt))
+        console.print_all(evidence(doubt))
         console.print()
     console.say_all(_ways_out(root, known[0]))
 
 
-def _evidence(doubt: Doubt) -> Iterator[Sequence[Part]]:
+def evidence(doubt: Doubt) -> Iterator[Sequence[Part]]:
+    """What is known of a take in doubt, in a few lines."""
     from flux2batch.money import show
 
     intended = doubt.intended

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flux2batch.planning.plan import Plan
     from flux2batch.running.again import Again
     from flux2batch.running.outlook import Outlook
-    from flux2batch.running.run import Run, Wishes
+    from flux2batch.running.run import Report, Run, Wishes
     from flux2batch.running.webhooks import Webhook
 
 _ASKS_FOR_A_BUDGET = Decimal(10)
@@ -74,7 +74,7 @@ def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="RULE",
             type=OnUnknown(),
             default="hold",
-            help="Of a take whose answer was lost: hold (default), ask, resubmit[:N].",
+            help="Of a take whose answer was lost: hold (default), ask (on a terminal), resubmit[:N].",
         ),
         click.option("--up-to-budget", is_flag=True, help="Run as many shots as fit the budget."),
         click.option("--max-usd", metavar="X", type=Dollars(), help="What this call may spend at the most."),
@@ -201,9 +201,27 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
             console.say_all(shown.ending(report, seconds=seconds, command=manner.next_time, emulated=wishes.emulated))
             console.say_all(calls_shown.after(run.calls))
             console.say("  ", styled(str(report.root / "index.html"), "cyan"))
+    if wishes.unknowns.rule == "ask" and report.counts.unknown and not received and _ask(console, report, wishes):
+        if again is None:
+            run_a_plan(plan, wishes, manner)
+        console.say(styled(f"{manner.next_time} goes on with them", "dim"))
     if manner.open_sheet:
         click.launch(str(report.root / "index.html"))
     raise click.exceptions.Exit(code)
+
+
+def _ask(console: Console, report: Report, wishes: Wishes) -> bool:
+    """Ask about the takes in doubt where somebody is there; whether there is something to go on with."""
+    if not _somebody_is_there(console):
+        console.say("Nobody is here to ask about them: they are held.")
+        return False
+    from flux2batch.commands.asking import ask_about_doubts
+
+    return ask_about_doubts(console, report.root, wishes.state_folder)
+
+
+def _somebody_is_there(console: Console) -> bool:
+    return is_terminal(console.stderr) and os.isatty(0)
 
 
 def _nothing_to_do(console: Console, run: Run) -> None:
@@ -243,7 +261,7 @@ def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emula
         return  # there is nothing to consent to: nothing is spent, and nothing leaves this machine
     from flux2batch.planning.configuration import tightest_budget
 
-    interactive = is_terminal(console.stderr) and os.isatty(0)
+    interactive = _somebody_is_there(console)
     bounded = tightest_budget(plan.configuration, plan.job.budget.max_usd) is not None
     if yes and not emulated and not interactive and outlook.max_usd > _ASKS_FOR_A_BUDGET and not bounded:
         raise Refused(
