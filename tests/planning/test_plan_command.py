@@ -99,7 +99,6 @@ def test_the_flags_choose_and_change(plan: Planner, job: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "exit_code", "words"),
     [
-        (["--max-usd", "0.10"], 4, "FB610"),
         (["--max-shots", "5"], 4, "FB605"),
         (["--only", "sed == 2"], 3, "FB301"),
         (["--limit", "0"], 2, "--limit"),
@@ -122,7 +121,12 @@ def test_what_cannot_be_is_refused_with_its_exit_code(
 
 
 def test_a_plan_over_the_budget_says_how_many_shots_fit(plan: Planner, job: Path) -> None:
-    assert "the first 3 of 6 shots fit: --limit 3" in plan(job, "--max-usd", "0.10").stderr
+    refused = plan(job, "--max-usd", "0.10")
+
+    assert refused.exit_code == 4
+    assert "error[FB610]" in refused.stderr
+    assert "the first 3 of 6 shots fit: --limit 3" in refused.stderr
+    assert refused.stdout == plan(job).stdout, "what is too dear is shown, for whoever has to make it cheaper"
 
 
 def test_warnings_are_errors_where_one_asks_for_it(plan: Planner, job: Path) -> None:

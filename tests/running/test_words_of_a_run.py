@@ -74,3 +74,19 @@ def test_a_spreadsheets_names_and_words_are_told_how_to_be_written(
     said = capsys.readouterr().err
     assert "is written product['Text de']" in said
     assert "a text stands in quotes: 'ready'" in said
+
+
+def test_a_picture_that_cannot_be_read_is_one_error_and_not_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("job.yaml").write_text(
+        "flux2batch: 1\nprompt: \"the bag of {{ ref('pack') }}\"\nreferences: {pack: 'refs\\bag.png'}\n",
+        encoding="utf-8",
+    )
+
+    assert main(["validate", "job.yaml"]) == 4
+    said = capsys.readouterr().err
+    assert "write refs/bag.png" in said
+    assert "1 error" in said or said.count("error[") == 1
+    assert "FB413" not in said

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from flux2batch.planning.shot import Reference
 from flux2batch.planning.templates.faults import refuse
 
 
 def names_of(
-    references: Sequence[Reference], declared: Iterable[str] = ()
+    references: Sequence[Reference], declared: Iterable[str] = (), broken: Container[str] = ()
 ) -> tuple[Callable[[str], str], Callable[[str], str]]:
     """`ref` and `refs` for one request.
 
     `ref` is exactly one picture ("image 3"). `refs` is any number ("images 2 and 3", or nothing for one of the
-    `declared` references that this shot goes without). Anything else refuses the template.
+    `declared` references that this shot goes without). Anything else refuses the template, but for one that is
+    `broken`: what is wrong with it has been said, and the prompt is not to blame.
     """
     known = dict.fromkeys([*declared, *(reference.name for reference in references)])
     numbers: dict[str, list[int]] = {name: [] for name in known}
@@ -30,6 +31,8 @@ def names_of(
 
     def ref(name: str) -> str:
         found = look_up(name)
+        if not found and name in broken:
+            return "image 1"
         if not found:
             help = f"write {{% if refs('{name}') %}} before and {{% endif %}} after what speaks of it"
             refuse("FB413", f"this shot goes without reference '{name}'", help, name=name)

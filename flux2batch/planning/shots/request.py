@@ -154,6 +154,7 @@ class _Making:
         self.problems: list[Problem] = []
         self.values: dict[str, Any] = {}
         self.wrong: set[str] = set()  # parameters that have a problem already
+        self.unread: set[str] = set()  # references that have one
 
     def request(self) -> Request:
         entry, model = self._model()
@@ -180,7 +181,7 @@ class _Making:
             params=params,
             parameters={**self.values, **params, "model": entry.model, "size": _shown_size(self.values, params)},
             references=references,
-            calls=names_of(references, [each.source.name for each in self.of._references]),
+            calls=names_of(references, [each.source.name for each in self.of._references], self.unread),
             trim=size.trim if size else None,
             quote=price,
             frames=frames if whole else 1,
@@ -203,7 +204,7 @@ class _Making:
             params={},
             parameters={**self.values, "model": model},
             references=references,
-            calls=names_of(references, [each.source.name for each in self.of._references]),
+            calls=names_of(references, [each.source.name for each in self.of._references], self.unread),
             trim=None,
             quote=None,
             frames=1,
@@ -271,12 +272,15 @@ class _Making:
         except BrokenSetting as broken:
             where = document.inside(broken.steps, broken.fault.start, broken.fault.end)
             self.problems.append(of_template_fault(broken.fault, where=where, steps=broken.steps))
+            self.unread.add(each.source.name)
             return ()
         if isinstance(value, str) and not value.strip() and each.leaves:
             value = []  # an empty cell is no path
         where = document.place(steps)
         resolved, problems = self.of._shelf().resolve(each.source, where=where, **{each.part: value})
         self.problems += [self._at_its_row(problem, each) for problem in problems]
+        if any(problem.severity == "error" for problem in problems):
+            self.unread.add(each.source.name)
         for reference in resolved:
             self._judge_reference(reference, entry, where=where, steps=steps)
         return resolved
