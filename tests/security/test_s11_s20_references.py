@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
+from flux2batch.client_result import ResultImage
+from flux2batch.pictures.checking import Checked, check
 from flux2batch.planning.files import globs
 from flux2batch.planning.files.folder import FileFault, JobFolder
-from flux2batch.planning.references.decoding import examine
+from flux2batch.planning.references.decoding import Examined, examine
 from flux2batch.planning.references.picture import Picture
 from flux2batch.planning.references.preparing import prepare
 from flux2batch.planning.references.recent import Recent
@@ -360,7 +362,7 @@ BOMBS = {
 _EXAMINE = """
 import sys
 from pathlib import Path
-from flux2batch.planning.references.decoding import examine
+from flux2batch.planning.references.decoding import Examined, examine
 answer = examine(Path(sys.argv[1]).read_bytes())
 # Not ru_maxrss: Linux counts in it what the process that started this one held.
 status = Path("/proc/self/status")
@@ -448,3 +450,19 @@ def test_s20_damaged_bytes_are_answered_and_never_raised(make):
         answers.add(getattr(examine(bytes(content)), "code", "taken"))
 
     assert {"taken", "FB406"} <= answers <= {"taken", "FB405", "FB406", "FB407"}
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+def test_s20_no_decoder_but_the_one_that_the_first_bytes_call_for_is_even_asked(format, monkeypatch):
+    """Pillow asks every decoder it knows, PostScript's among them, unless it is told which it may."""
+    asked: list[bytes] = []
+    monkeypatch.setattr(Image, "ID", ["STRANGER", *Image.ID])
+    monkeypatch.setitem(Image.OPEN, "STRANGER", (None, lambda prefix: bool(asked.append(prefix))))
+    content = saved(picture(), format)
+
+    client = ResultImage(content=content, media_type=f"image/{format.lower()}", width=96, height=80, nsfw=False)
+
+    assert isinstance(examine(content), Examined)
+    assert isinstance(check(content, asked_format=format.lower(), asked_size=None), Checked)
+    assert client.pil().size == (96, 80)
+    assert asked == []

@@ -84,14 +84,14 @@ BUGS = (
         "providers/wire.py",
         (
             (
-                "        return self._without_key(transport.send(line, request, total=total))\n",
+                "        return self._without_secrets(transport.send(line, request, total=total), hidden)\n",
                 "        answer = transport.send(line, request, total=total)\n"
                 '        if getattr(answer, "status", None) in (301, 302, 303, 307, 308) and "location" in answer.headers:\n'
                 '            url = urljoin(url, answer.headers["location"])\n'
                 "            there = transport.connect(url, timeout=_CONNECT_S)\n"
                 "            if not isinstance(there, NotSent):\n"
                 "                answer = transport.send(there, replace(request, url=url), total=total)\n"
-                "        return self._without_key(answer)\n",
+                "        return self._without_secrets(answer, hidden)\n",
             ),
         ),
         ("tests/security/test_s21_s28_hosts.py", "tests/running/test_faults_service.py", "-k", "s25 or f51"),
@@ -207,12 +207,17 @@ class Caught:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return plant_all("planted bugs", BUGS, about=__doc__)
+
+
+def plant_all(harness: str, bugs: Sequence[Bug], *, about: str | None) -> int:
+    """Plant each that the command line chooses, show which test saw it, and say the tally; the exit code."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     began = time.monotonic()
-    chosen = [bug for bug in BUGS if arguments.only in bug.name]
+    chosen = [bug for bug in bugs if arguments.only in bug.name]
     with ThreadPoolExecutor(arguments.processes) as pool:
         outcomes = list(pool.map(_plant, chosen))
     print(table(outcomes))
@@ -221,7 +226,7 @@ def main() -> int:
         print(f"--- nobody saw: {one.bug.name}\n{one.said[-2000:]}")
     print(f"{len(outcomes)} bugs planted, {len(outcomes) - len(missed)} caught")
     seconds = time.monotonic() - began
-    return say(Tally(harness="planted bugs", cases=len(outcomes), other=len(missed), seconds=seconds))
+    return say(Tally(harness=harness, cases=len(outcomes), other=len(missed), seconds=seconds))
 
 
 def table(outcomes: Sequence[Caught]) -> str:
@@ -243,7 +248,8 @@ def _plant(bug: Bug) -> Caught:
         changed = copy / "flux2batch" / bug.file
         text = changed.read_text(encoding="utf-8")
         for old, new in bug.changes:
-            assert text.count(old) == 1, f"{bug.name}: its place in {bug.file} has changed:\n{old}"
+            if text.count(old) != 1:
+                return Caught(bug, (), 0, f"its place in {bug.file} has changed:\n{old}")
             text = text.replace(old, new)
         changed.write_text(text, encoding="utf-8")
         done = subprocess.run(
