@@ -201,7 +201,8 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
             console.say_all(shown.ending(report, seconds=seconds, command=manner.next_time, emulated=wishes.emulated))
             console.say_all(calls_shown.after(run.calls))
             console.say("  ", styled(str(report.root / "index.html"), "cyan"))
-    if wishes.unknowns.rule == "ask" and report.counts.unknown and not received and _ask(console, report, wishes):
+    asks = wishes.unknowns.rule == "ask" and not as_json and not received
+    if asks and report.counts.unknown and _ask(console, report, wishes):
         if again is None:
             run_a_plan(plan, wishes, manner)
         console.say(styled(f"{manner.next_time} goes on with them", "dim"))

@@ -188,8 +188,15 @@ class World:
     s: float = 0.0
     jump: timedelta = timedelta()
 
+    _seen: tuple[float, timedelta] | None = None
+    _now: Moment = field(default_factory=lambda: Moment(0.0, START))
+
     def now(self) -> Moment:
-        return Moment(self.s, START + timedelta(seconds=self.s) + self.jump)
+        # It is asked for many times at every step: a moment is made once.
+        if self._seen != (self.s, self.jump):
+            self._seen = (self.s, self.jump)
+            self._now = Moment(self.s, START + timedelta(seconds=self.s) + self.jump)
+        return self._now
 
 
 class Journal:

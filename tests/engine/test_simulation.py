@@ -12,7 +12,7 @@ from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.policy import Unknowns
 from flux2batch.money import usd
 
-SEEDS = int(os.environ.get("FLUX2BATCH_SIMULATED_SEEDS", "150"))
+SEEDS = int(os.environ.get("FLUX2BATCH_SIMULATED_SEEDS", "300"))
 """Set it to 10000 for the whole sweep, as `make torture` does. A failing seed is in the message and can be replayed."""
 
 
@@ -24,17 +24,17 @@ def test_nothing_is_paid_twice_and_nothing_paid_is_lost(service: str):
 
 @pytest.mark.parametrize("service", ["bfl", "fal"])
 def test_the_journal_in_a_file_and_the_one_in_memory_agree_whatever_dies(service: str, tmp_path: Path):
-    for seed in range(SEEDS // 4):
+    for seed in range(SEEDS // 8):
         check(tell(seed, service=service, sqlite=tmp_path / f"{seed}.db"))
 
 
 def test_resubmitting_unknowns_pays_no_more_often_than_was_decided():
-    for seed in range(SEEDS // 3):
+    for seed in range(SEEDS // 6):
         check(tell(seed, unknowns=Unknowns(rule="resubmit", most=2)), resubmits=2)
 
 
 def test_no_crash_and_no_doubt_gets_past_the_budget():
-    for seed in range(SEEDS // 3):
+    for seed in range(SEEDS // 6):
         check(tell(seed, budget=usd("0.40")), budget=usd("0.40"), finished=False)
 
 
