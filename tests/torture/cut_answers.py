@@ -32,11 +32,11 @@ from tally import Tally, say
 import flux2batch
 from flux2batch.emulator.server import Emulator
 
-_MODELS = {"bfl": "bfl/flux-2-pro", "fal": "fal/flux-2-pro"}
+MODELS = {"bfl": "bfl/flux-2-pro", "fal": "fal/flux-2-pro"}
 # No answer of the emulator's is longer than this, picture of 64 pixels included; the run says where it ends.
 LONGEST = {"bfl": {"submit": 466, "poll": 617, "download": 1790}, "fal": {"submit": 598, "poll": 606, "download": 1790}}
 _PATIENCE = "25s"
-_UNPAID = ("planned", "intent", "rejected")
+UNPAID = ("planned", "intent", "rejected")
 _ID = {"bfl": re.compile(rb'"id":"([^"]+)"'), "fal": re.compile(rb'"request_id":"([^"]+)"|-request-id: (\S+)\r\n')}
 # Of BFL's polling URL the region must have arrived: the base does not know the task, and is asked until patience ends.
 _REGION = re.compile(rb'"polling_url":"http://[^/"]+/')
@@ -125,7 +125,7 @@ def try_out(work: Work) -> Tally:
         job = {
             "flux2batch": 1,
             "name": "cut",
-            "model": _MODELS[work.service],
+            "model": MODELS[work.service],
             "prompt": "cut",
             "params": {"size": "64x64"},
             "sweep": {"seed": list(range(cuts.count))},
@@ -152,8 +152,8 @@ def try_out(work: Work) -> Tally:
         harness=f"{work.service} {work.what}",
         cases=len(cuts.cut),
         duplicates=sum(count - 1 for count in (booked | paid).values()),
-        lost=sum(states[int(number)].state in _UNPAID for number in paid),
-        partial=sum(not _is_whole(path) for shot in states.values() if shot.state == "done" for path in shot.images),
+        lost=sum(states[int(number)].state in UNPAID for number in paid),
+        partial=sum(not is_whole(path) for shot in states.values() if shot.state == "done" for path in shot.images),
         other=len(said),
         seconds=time.monotonic() - began,
     )
@@ -171,7 +171,7 @@ def _expected(work: Work, cuts: Cuts, number: int) -> str:
     return "stalled" if work.service == "bfl" and not _REGION.search(delivered) else "done"
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
     try:
         with Image.open(path) as picture:
             picture.load()
@@ -230,7 +230,10 @@ def main() -> int:
             if arguments.only in one.folder.name
         ]
         with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
-            tallies = list(pool.imap_unordered(_one, work))
+            tallies = []
+            for tally in pool.imap_unordered(_one, work):
+                tallies.append(tally)
+                print(f"{tally.harness}: {tally.cases} offsets in {tally.seconds:.0f} s", flush=True)
     for what in sorted({one.harness for one in tallies}):
         print(f"{what:<16}{sum(one.cases for one in tallies if one.harness == what):>7} offsets")
     return say(add_up("answers cut at every byte", tallies, time.monotonic() - began))

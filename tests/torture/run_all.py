@@ -44,6 +44,8 @@ HARNESSES = (
     Harness("run_mutations", 15),
     Harness("power_loss", 8),
     Harness("cut_answers", 15),
+    Harness("chaos_weather", 8, ("--runs", "24")),
+    Harness("run_fuzz", 20),
     Harness("mutate_money", 12, ("--sample", "60", "--minutes", "8")),
 )
 _PYTEST_MINUTES = 20
