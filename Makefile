@@ -51,6 +51,7 @@ types: $(VENV)/.ready-dev
 
 torture: $(VENV)/.ready-dev ## the long tests: tens of thousands of simulations, kills, faults and mutations
 	$(say) "torture: every harness on $(CORES) cores; this takes most of an hour"
+	-@.ci/strace
 	@$(BIN)/python tests/torture/run_all.py --processes $(CORES)
 
 bench: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## measure beside others, write benchmarks/RESULTS.md: 15 minutes on a quiet machine
