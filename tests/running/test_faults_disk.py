@@ -63,7 +63,7 @@ def small_disk(outside: Outside) -> Iterator[Callable[..., None]]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-SIZES = [pytest.param(size, marks=pytest.mark.torture) for size in (*range(24, 400, 24), 500, 700)]
+SIZES = [pytest.param(size, marks=pytest.mark.torture) for size in (*range(24, 416, 14), 500, 700)]
 
 
 @pytest.mark.parametrize("kilobytes", [16, 450, *SIZES])
