@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_sheet_of_runs import flux2batch
 from test_sheet_opens import wait_for_pictures
+
+from flux2batch.cli import run
 
 JOB = """flux2batch: 1
 name: boats
@@ -21,7 +22,7 @@ sweep: {colour: [red, blue], guidance: [2, 4]}
 
 
 @pytest.fixture
-def page_file(tmp_path: Path) -> Path:
+def page_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A job that was run, changed, and run again, held against the commit before it changed."""
     job = tmp_path / "job.yaml"
     job.write_text(JOB, encoding="utf-8")
@@ -31,10 +32,12 @@ def page_file(tmp_path: Path) -> Path:
         ["-c", "user.name=a", "-c", "user.email=a@b.test", "commit", "--quiet", "-m", "x"],
     ):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
-    flux2batch("run", "job.yaml", "--emulate", "--yes", at=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run(["run", "job.yaml", "--emulate", "--yes"]) == 0
     job.write_text(JOB.replace("night: false", "night: true").replace("[2, 4]", "[2, 4.5]"), encoding="utf-8")
-    flux2batch("run", "job.yaml", "--emulate", "--yes", at=tmp_path)
-    return tmp_path / flux2batch("sheet", "job.yaml", "--against", "main", at=tmp_path).strip()
+    assert run(["run", "job.yaml", "--emulate", "--yes"]) == 0
+    assert run(["sheet", "job.yaml", "--against", "main"]) == 0
+    return tmp_path / "runs" / "boats.emulated" / "against-main.html"
 
 
 def test_old_stands_beside_new_and_says_why_it_changed(page_file: Path, open_page: Any, watch: Any) -> None:
@@ -42,7 +45,6 @@ def test_old_stands_beside_new_and_says_why_it_changed(page_file: Path, open_pag
     page = open_page(page_file, height=1400)
     wait_for_pictures(page)
 
-    assert page_file.name == "against-main.html"
     assert page.locator(".head").first.locator(".column bdi").all_inner_texts() == ["main", "now"]
     assert page.locator(".cell img").count() == 4  # the two shots of guidance 2; those of 4 are gone, those of 4.5 new
     lines = page.locator(".line.is-row, .line.is-cells, .line:has(.cell img)")

@@ -25,7 +25,7 @@ BOATS = (
     'flux2batch: 1\nname: boats\nprompt: "a {{ colour }} boat"\nparams: {size: 256x256}\nsweep: {colour: [red, blue]}\n'
 )
 GROWN = BOATS.replace("[red, blue]", "[red, blue, green]")
-SHELL = ("$(touch pwned)", "`touch pwned`", "; touch pwned", "' && touch pwned #", '"; touch pwned', "--help")
+SHELL = ("$(touch pwned)", "`touch pwned`", "' && touch pwned #", '"; touch pwned', "--help")
 CATS = BOATS.replace("boat", "cat")
 
 
@@ -171,12 +171,10 @@ def test_a_plan_over_its_budget_is_an_annotation_and_ends_the_job(runner: Runner
     assert not (runner.temp / "summary.md").exists()
 
 
-def test_a_push_is_planned_without_a_comparison_unless_one_is_asked_for(runner: Runner) -> None:
+def test_a_push_is_compared_with_what_it_is_told_to(runner: Runner) -> None:
     pushed = replace(runner, base=None)
-    pushed.steps("Find the job files", "Plan")
-    assert "against" not in runner.summary
 
-    pushed.steps("Plan", against="HEAD")
+    pushed.steps("Find the job files", "Plan", against="HEAD")
 
     assert "**nothing changed: 3 shots, $0.09** against HEAD" in runner.summary
 
@@ -223,6 +221,7 @@ def test_no_input_and_no_name_of_a_file_is_ever_run(runner: Runner) -> None:
             pushed.step(name, **dict.fromkeys(ACTION["inputs"], SHELL[0]))
 
     assert runner.summary.count("### boats") == 1 + len(SHELL)
+    assert "against" not in runner.summary  # a push has no base branch
     assert not [*runner.checkout.rglob("pwned"), *runner.temp.rglob("pwned")]
 
 
