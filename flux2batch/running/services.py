@@ -75,7 +75,7 @@ def _real(plan: Plan, environ: Mapping[str, str]) -> _Keys:
     needed = [name for name in services_of(plan) if name in KEY_NAMES]  # others look after theirs themselves
     faults = [fault for name in needed if (fault := key_fault(name, keys.get(name))) is not None]
     if faults:
-        raise AccountError("\n".join(_in_words(fault) for fault in faults))
+        raise AccountError(" ".join(_in_words(fault) for fault in faults))
     return {name: (None, keys[name].secret if name in keys else None) for name in services_of(plan)}
 
 
