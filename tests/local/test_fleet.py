@@ -75,13 +75,12 @@ def test_two_workers_draw_the_same_pictures_though_one_is_killed(
 @pytest.fixture
 def cluster() -> Iterator[subprocess.Popen[str]]:
     """A cluster of one machine, which another joins for each line that it is told."""
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "cluster.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    yield process
-    assert process.stdin is not None
-    process.stdin.close()
-    process.wait(timeout=60)
+    command = [sys.executable, str(HERE / "cluster.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=60)
 
 
 def test_a_worker_that_joins_gets_work(cluster: subprocess.Popen[str], tmp_path: Path, weights: Path) -> None:

@@ -15,8 +15,10 @@ from flux2batch.planning.models.catalogue import Entry
 from flux2batch.providers.answers import shown
 from flux2batch.providers.local.devices import Placement
 from flux2batch.providers.local.embeddings import Embeddings
+from flux2batch.providers.local.gate import Gate
 from flux2batch.providers.local.request import CannotDraw, Drawn, OnStep, Request
 
+_GATE = Gate()
 _NO_GUIDANCE = 1.0  # distilled models take none; this value says so without a warning
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_cpu")
 _QUALITY: Mapping[str, Mapping[str, Any]] = {
@@ -53,7 +55,8 @@ class Pipeline:
         began = time.monotonic()
         self.close()
         try:
-            self._pipe = self._open_folder(self._weights[model], self._placement)
+            with _GATE.loading():
+                self._pipe = self._open_folder(self._weights[model], self._placement)
         except Exception as error:
             # diffusers, transformers, safetensors and torch each have errors of their own for the same folder.
             remedy = self._more_room if _is_out_of_memory(error) else "The folder may be damaged: fetch it again."
@@ -66,7 +69,8 @@ class Pipeline:
         """Draw one picture. Raises CannotDraw, whatever `on_step` raises, or what a library raises."""
         self.load(request.model)
         try:
-            return self._draw(request, on_step)
+            with _GATE.drawing():
+                return self._draw(request, on_step)
         except Exception as error:
             if not _is_out_of_memory(error):
                 raise
