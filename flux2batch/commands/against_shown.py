@@ -122,7 +122,8 @@ def _changes(changes: Sequence[Change]) -> Iterator[Sequence[Part]]:
         yield ()
         yield (styled(f"    and {len(groups) - _SHOTS:,} more reasons: --json names them all", "dim"),)
     if changes:
-        yield (styled(f"    one of them in full: --why {shlex.quote(changes[0].now.path)}", "dim"),)
+        yield ()
+        yield (styled(f"one of them in full: --why {shlex.quote(changes[0].now.path)}", "dim"),)
 
 
 def _by_reason(changes: Sequence[Change]) -> dict[str, list[Change]]:

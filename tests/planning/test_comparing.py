@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from planned import plan_text
 
+from flux2batch.money import usd
 from flux2batch.planning.comparing import Difference, PlanLine, compare, line_of, new_values
 from flux2batch.planning.models.catalogue import entry, identifying
 from flux2batch.planning.plan import row_of
@@ -141,6 +144,43 @@ def test_a_price_that_is_not_known_makes_the_difference_unknown(tmp_path: Path) 
     row = {**row_of(next(iter(plan_text(tmp_path, BOATS)))), "cost_usd": None}
 
     assert compare([line_of(row)], lines(tmp_path, BOATS), identifying=_identifying).delta is None
+
+
+_LINES = st.lists(
+    st.builds(
+        lambda id, colour, seed, path, cost: PlanLine(
+            id=f"{id:032x}",
+            model="bfl/flux-2-pro",
+            endpoint="/v1/flux-2-pro",
+            prompt=f"prompt {id}",
+            params={"width": 64, "height": 64, "seed": seed},
+            references=(),
+            coordinates={"colour": colour, "seed": str(seed)},
+            repeat=1,
+            paths=(f"{path}.png",),
+            cost=(usd(cost), usd(cost)),
+        ),
+        *(st.integers(0, 12), st.sampled_from("rgb"), st.integers(1, 3), st.integers(0, 8), st.integers(1, 4)),
+    ),
+    max_size=12,
+    unique_by=lambda line: line.id,
+)
+
+
+@given(before=_LINES, after=_LINES)
+def test_every_shot_of_either_plan_is_counted_once_and_the_other_way_round_it_is_the_mirror(
+    before: list[PlanLine], after: list[PlanLine]
+) -> None:
+    found = compare(before, after, identifying=_identifying)
+    mirrored = compare(after, before, identifying=_identifying)
+
+    assert len(found.added) + len(found.changed) + found.kept == len(after)
+    assert len(found.removed) + len(found.changed) + found.kept == len(before)
+    assert {line.id for line in found.added} == {line.id for line in mirrored.removed}
+    assert {(one.was.id, one.now.id) for one in found.changed} == {(one.now.id, one.was.id) for one in mirrored.changed}
+    assert found.delta is not None
+    assert mirrored.delta is not None
+    assert found.delta[1] == -mirrored.delta[1] == found.after.max - found.before.max
 
 
 @pytest.mark.parametrize("cost", [3, {}, {"min": "x", "max": 1}, {"min": 0, "max": float("nan")}, {"min": 1}])
