@@ -29,6 +29,7 @@ _STRAGGLING = 6.0
 _NO_SOONER = 0.8
 """A picture that was ready at the first look was so for some part of its age that nobody saw: for this last part."""
 _WHOLE = 1 - 1e-6  # a token that rounding has nibbled at is one all the same
+_SECOND_S, _ROUNDING_S = 1.05, 1e-9  # a little longer than a second: on their way polls come closer together
 
 
 @dataclass(slots=True)
@@ -75,35 +76,38 @@ def growing_wait_s(age_s: float) -> float:
 
 @dataclass(slots=True)
 class Allowance:
-    """Polls that a service allows, in no second more than `per_s`: a bucket that fills while nobody polls."""
+    """Polls that a service allows, spread evenly: a bucket that fills while nobody polls.
+
+    The bucket is small, because a burst after a pause would be the very thing that a rate limit is about, and not so
+    small that a thread that was woken late has lost its turn. So that the two together keep to the limit, the polls of
+    the last second are counted as well.
+    """
 
     per_s: float
     tokens: float
     at: float
-
-    @property
-    def _most(self) -> float:
-        # A small bucket: a burst after a pause would be the very thing that a rate limit is about.
-        return max(1.0, self.per_s / 20)
-
-    @property
-    def _rate(self) -> float:
-        # What a full bucket lets out at once is kept from the rate, so that both together keep to the limit.
-        return max(self.per_s - self._most, self.per_s / 2)
+    lately: deque[float] = field(default_factory=deque)
 
     def take(self, now: float) -> bool:
         """Whether a poll may go out now; it is counted if so."""
         self._fill(now)
-        if self.tokens < _WHOLE:
+        if self.tokens < _WHOLE or self._is_busy(now):
             return False
         self.tokens -= 1
+        self.lately.append(now)
         return True
 
     def ready_at(self, now: float) -> float:
         """When the next poll may go out."""
         self._fill(now)
-        return now if self.tokens >= _WHOLE else now + (1 - self.tokens) / self._rate
+        by_bucket = now if self.tokens >= _WHOLE else now + (1 - self.tokens) / self.per_s
+        return max(by_bucket, self.lately[0] + _SECOND_S) if self._is_busy(now) else by_bucket
+
+    def _is_busy(self, now: float) -> bool:
+        while self.lately and self.lately[0] <= now - _SECOND_S + _ROUNDING_S:
+            self.lately.popleft()
+        return len(self.lately) >= self.per_s
 
     def _fill(self, now: float) -> None:
-        self.tokens = min(self.tokens + (now - self.at) * self._rate, self._most)
+        self.tokens = min(self.tokens + (now - self.at) * self.per_s, max(2.0, self.per_s / 20))
         self.at = now
