@@ -69,7 +69,7 @@ def _changes(entry: Entry, width: int, height: int) -> Iterator[tuple[str, str |
         yield (
             f"is {width}x{height}, {_megapixels(width * height)} MP, and is shrunk to "
             f"{_megapixels(limits.shrunk_above_pixels)} MP before the model sees it",
-            "scale it down yourself to choose how",
+            "scale it down yourself: you choose how, and a smaller reference costs less",
         )
         return  # the sides it is cropped to are those after shrinking
     cropped = tuple(side - side % limits.multiple_of for side in (width, height))

@@ -62,7 +62,7 @@ CODES: tuple[Code, ...] = (
         "changed on the way (shrunk above 4 megapixels, cropped to multiples of 16, CMYK or 16 bits brought to plain "
         "colours) is a warning.",
         example="references: {icon: refs/icon-8x8.png}",
-        fix="Scale the picture, or save it with fewer bytes.",
+        fix="Scale the picture, or save it with fewer bytes. A smaller reference also costs less.",
     ),
     Code(
         name="FB408",

@@ -73,7 +73,8 @@ CODES: tuple[Code, ...] = (
         exit_code=5,
         title="shots that another run may be paying for",
         cause="A run directory beside this one, or one named by --reuse, has asked for the same shots and does not "
-        "know yet what became of them. Asked for here as well they are paid for twice. A warning, unless --strict.",
+        "know yet what became of them. Asked for here as well, they would be paid for twice. A warning, "
+        "unless --strict.",
         example="flux2batch run a.yaml &\nflux2batch run same-shots.yaml",
         fix="Let the other run end, or settle its shots with flux2batch resolve; then run this one, which takes over "
         "its pictures.",
