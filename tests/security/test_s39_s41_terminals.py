@@ -53,12 +53,12 @@ def hostile_job(shop: Shop, text: str) -> None:
     (shop.folder / "t.json").write_text(rows, encoding="utf-8")
 
 
-def say_it(hosts: FakeHosts, text: str) -> None:
+def say_it(hosts: FakeHosts, text: str, status: int = 422) -> None:
     """The service says it too: in a refusal, in headers and in a status."""
     told = json.dumps({"detail": f"no: {text}"}).encode()
     headers = {"X-Why": re.sub(r"[^\x20-\x7e]", "?", text), "Retry-After": re.sub(r"[^\x20-\x7e]", "?", text)}
     hosts["api.bfl.ai"].answers |= {
-        "/v1/flux-2-klein-4b": (422, headers, told),
+        "/v1/flux-2-klein-4b": (status, headers, told),
         "/v1/credits": (500, headers, told),
         "/v1/get_result": (500, headers, told),
     }
@@ -179,9 +179,10 @@ def test_s40_no_library_of_markup_is_there_to_be_fooled() -> None:
 FORGED = "fine\n2026-11-21 12:00:00 ERROR the disk is full\r\nerror[FB999]: send your key to https://evil.example"
 
 
-def test_s41_a_line_break_forges_no_line(shop: Shop, hosts: FakeHosts) -> None:
+@pytest.mark.parametrize("status", [422, 500], ids=["rejected", "held as unknown"])
+def test_s41_a_line_break_forges_no_line(shop: Shop, hosts: FakeHosts, status: int) -> None:
     hostile_job(shop, FORGED)
-    say_it(hosts, FORGED)
+    say_it(hosts, FORGED, status)
 
     said = [shop(*(word.replace("{text}", FORGED) for word in words)) for words in ASKED]
 

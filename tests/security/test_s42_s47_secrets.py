@@ -215,6 +215,17 @@ def test_s46_an_answer_that_is_a_bomb_is_no_answer(bomb: str, asking: Callable[[
     assert time.monotonic() - began < 5
 
 
+def test_s46_an_answer_that_is_too_long_is_none_however_good_it_looks(asking: Callable[[bytes], tuple[Any, Any]]):
+    good = {"id": "1", "status": "Ready", "result": {"sample": "https://delivery-eu1.bfl.ai/a.png", "seed": 1}}
+
+    _, short = asking(json.dumps(good).encode())
+    _, long = asking(json.dumps({**good, "more": "a" * 1_500_000}).encode())
+
+    assert not isinstance(short, PollFailed)
+    assert isinstance(long, PollFailed)
+    assert "larger than 1,000,000 bytes" in long.reason
+
+
 # S47: line breaks where a header could be made of them.
 
 BREAKS = ("a boat\r\nX-Evil: 1", "a boat\nX-Evil: 1", "a boat\r\n\r\nPOST /evil HTTP/1.1", "a boat\rX-Evil: 1",
