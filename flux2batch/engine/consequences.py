@@ -177,7 +177,7 @@ class Consequences:
             active.service.breaker = active.service.breaker.unanswered(now.s)
         sent_at = active.life.since or now.at
         _advance(active, outcome, now)
-        if active.early is not None:
+        if active.early is not None and self._in_hand.is_free(active.early[0].task_id, active.shot):
             return [outcome, *self._accepted_by_call(active, *active.early, now)]
         if active.service.net is not None and not self.stopping:
             self.await_call(active, since=sent_at, now=now)

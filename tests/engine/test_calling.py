@@ -148,6 +148,18 @@ def test_a_call_about_anything_else_changes_nothing(call: dict[str, Any]) -> Non
     assert desk.scheduler.problem is None
 
 
+def test_a_lost_answer_is_not_settled_by_a_call_that_names_another_shots_task() -> None:
+    desk = Desk()
+    desk.accept(B, "theirs")
+    desk.send()
+    desk.told(A, SILENCE, 1)
+
+    assert desk.call(A, "theirs", 2) == []
+
+    assert desk.phase() is Phase.UNKNOWN
+    assert desk.scheduler.problem is None
+
+
 def test_a_call_ahead_of_the_service_is_followed_by_looks_that_become_rare() -> None:
     desk, looks, s = Desk(), [], 5.0
     desk.accept()
@@ -209,6 +221,17 @@ def test_a_call_before_a_lost_answer_settles_it() -> None:
 
     assert facts == [SILENCE, Accepted(ticket=ticket("t"), charge=None, evidence="webhook")]
     assert desk.work(120) == Poll(A, ticket("t"), called=True)
+
+
+def test_a_call_before_a_lost_answer_settles_nothing_where_its_task_turned_out_to_be_another_shots() -> None:
+    desk = Desk()
+    desk.send()
+    desk.call(A, "theirs", 1)
+    desk.accept(B, "theirs", 2)
+
+    assert desk.told(A, SILENCE, 120) == [SILENCE]
+
+    assert desk.phase() is Phase.UNKNOWN
 
 
 def test_a_call_after_a_lost_answer_settles_it() -> None:

@@ -197,6 +197,8 @@ def test_a_shot_with_the_same_picture_in_two_is_there_once_and_what_both_paid_is
     assert pictures(here / "merged") == pictures(here / SHARDS[0])
     for shot, charged in charges(here / SHARDS[0]).items():
         assert charges(here / "merged")[shot] == 2 * charged
+    ledger = (here / "merged" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
+    assert Counter(json.loads(line)["take"] for line in ledger) == {1: len(ledger) / 2, 2: len(ledger) / 2}
     assert "journal whole" in command("doctor", "merged")
 
 
