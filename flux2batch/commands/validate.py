@@ -167,10 +167,10 @@ def _as_junit(checked: Sequence[Checked], same_names: Sequence[Problem], *, stri
 
 
 def _counts(job: Job, shots: int | None) -> str:
-    axes = len(job.sweep) + sum(len(group) for group in job.zips) + len(job.draws)
+    axes = [*job.sweep, *(axis for group in job.zips for axis in group), *job.draws]
     counts = [] if shots is None else [counted(shots, "shot")]
-    counts += [job.model]
-    counts += [counted(axes, "axis", "axes")] if axes else []
+    counts += ["several models" if any(axis.name == "model" for axis in axes) else job.model]
+    counts += [counted(len(axes), "axis", "axes")] if axes else []
     counts += [counted(len(job.references), "reference")] if job.references else []
     return ", ".join(counts)
 

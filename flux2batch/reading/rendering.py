@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
@@ -37,7 +38,24 @@ def render(problems: Sequence[Problem], *, format: Format, colour: bool, width: 
         case "concise":
             return _capped(ordered, lambda problem: _concise(problem, colour=colour), between="\n")
         case "text":
-            return _capped(ordered, lambda problem: _text(problem, colour=colour, width=width), between="\n\n")
+            few = _alike_once(ordered)
+            return _capped(few, lambda problem: _text(problem, colour=colour, width=width), between="\n\n")
+
+
+def _alike_once(problems: Sequence[Problem]) -> list[Problem]:
+    """Warnings of one kind at one place as one: two hundred photographs of one column are one thing to know."""
+    groups: dict[tuple[object, ...], list[Problem]] = {}
+    for number, problem in enumerate(problems):
+        key = (problem.code, problem.where) if problem.severity == "warning" and problem.where else (number,)
+        groups.setdefault(key, []).append(problem)
+    return [_with_count(first, len(others)) for first, *others in groups.values()]
+
+
+def _with_count(problem: Problem, others: int) -> Problem:
+    if not others:
+        return problem
+    like = "one more like it" if others == 1 else f"{others:,} more like it"
+    return replace(problem, notes=(*problem.notes, Note(text=f"{like} here; --format concise lists each", where=None)))
 
 
 def _capped(problems: Sequence[Problem], show: Callable[[Problem], str], *, between: str) -> str:
