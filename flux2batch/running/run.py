@@ -42,10 +42,12 @@ from flux2batch.planning.shot import ShotId
 from flux2batch.providers.contract import Engine
 from flux2batch.reporting import ledger
 from flux2batch.running.again import Again, OnlySome, asked_again, clear_away, with_lives
+from flux2batch.running.cutting import Recut, count_of, cut_anew, to_cut
 from flux2batch.running.exits import exit_code_of
 from flux2batch.running.feed import InSendingOrder, PlanFeed, phase_of, resumed, service_of
 from flux2batch.running.hands import RealHands
 from flux2batch.running.housekeeping import Doorman, put_in_order, refuse_foreign, replace_file
+from flux2batch.running.leftovers import sweep_thumbnails
 from flux2batch.running.one_heap import share_one_heap
 from flux2batch.running.outlook import Outlook, look_ahead
 from flux2batch.running.recorded_run import Present
@@ -53,6 +55,7 @@ from flux2batch.running.reuse import NOBODY, Neighbourhood, adopt, look_around, 
 from flux2batch.running.services import Services, open_services
 from flux2batch.running.sheet_writer import SheetWriter
 from flux2batch.running.standings import Counts, count
+from flux2batch.running.thumbnail_folder import FOLDER
 from flux2batch.running.webhooks import Calls, Webhook, open_calls
 from flux2batch.safe_text import safe_json
 
@@ -133,6 +136,7 @@ class Run:
             found=self.neighbourhood.finds,
             budgets=self._budgets,
             root=directory.root,
+            cut=count_of(self._to_cut()),
         )
 
         if self.outlook.has_work:
@@ -192,8 +196,11 @@ class Run:
         self._directory.originals.mkdir(parents=True, exist_ok=True)
         sync_folder(self._directory.inner)  # the gallery below syncs what is in it, and not its own name
         originals = Gallery(self._directory.originals, known=_nothing_known)
+        originals.sweep()
+        sweep_thumbnails(self.root / FOLDER)
         self._adopt(gallery, originals)
         self._standing = journal.standing()
+        cut_anew(self._to_cut(), gallery=gallery, originals=originals, describe=self._describe, record=self._append)
         self._write_plan()
 
         before = self._balances(when="before")
@@ -255,6 +262,12 @@ class Run:
             fact = adopt(shot, find, gallery=gallery, originals=originals) if find else None
             if fact is not None:
                 self._append([(shot.id, fact)])
+
+    def _to_cut(self) -> tuple[Recut, ...]:
+        """Done shots that the plan wants in another exact size."""
+        if self._again is not None:
+            return ()
+        return to_cut(self._plan, self._standing, self.journal, self._directory)
 
     def _describe(self, content: bytes, shot: ShotId, life: Life, frame: int) -> tuple[bytes, bytes | None]:
         """Write into the picture where it comes from, and beside it, as `output` asks."""
@@ -409,7 +422,12 @@ def open_run(
         )
         calls: Calls | None = None
         if wishes.webhook is not None:
-            listening = open_calls(wishes.webhook, providers=services.providers, inner=directory.inner)
+            listening = open_calls(
+                wishes.webhook,
+                providers=services.providers,
+                state_folder=wishes.state_folder,
+                run_directory_id=directory.journal.run_directory_id,
+            )
             calls = stack.enter_context(listening)
         yield Run(
             plan=plan, wishes=wishes, directory=directory, services=services, stack=stack, calls=calls, again=again

@@ -142,14 +142,17 @@ class Calls:
 
 
 @contextmanager
-def open_calls(webhook: Webhook, *, providers: Mapping[str, Provider], inner: Path) -> Iterator[Calls]:
+def open_calls(
+    webhook: Webhook, *, providers: Mapping[str, Provider], state_folder: Path, run_directory_id: str
+) -> Iterator[Calls]:
     """Listen from here on. Raises MachineError where nobody can, and UsageError where a signature cannot be checked."""
     if "fal" in providers:
         from flux2batch.providers.fal_signature import can_verify
 
         if not can_verify():
             raise UsageError(f"fal signs its calls, and what checks that is not installed: {_EXTRA}")
-    calls = Calls(seals=Seals(key_in(inner), base_url=webhook.url), providers=providers)
+    seals = Seals(key_in(state_folder), run_directory_id=run_directory_id, base_url=webhook.url)
+    calls = Calls(seals=seals, providers=providers)
     with Listener(webhook.host, webhook.port, answer=calls.answer):
         yield calls
 

@@ -1,7 +1,7 @@
-"""The address and the secret of each take, derived from one key that never leaves the run directory.
+"""The address and the secret of each take, derived from one key that never leaves the user's state folder.
 
 Nothing has to be remembered for a call to be recognised, by this process or a later one: what the path names is
-sealed by the key, and the key lies in a file that only its owner can read.
+sealed by the key. It does not lie in the run directory, which may be copied, handed on, or come from somebody else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from flux2batch.durable import sync_file, sync_folder
 from flux2batch.errors import MachineError
 from flux2batch.planning.shot import ShotId
+from flux2batch.private_files import private_folder
 from flux2batch.providers.contract import Hook
 from flux2batch.secret import Secret
 
@@ -37,10 +38,11 @@ class Address:
 
 
 class Seals:
-    """Makes and recognises addresses under one key."""
+    """Makes and recognises the addresses of one run directory."""
 
-    def __init__(self, key: bytes, *, base_url: str) -> None:
+    def __init__(self, key: bytes, *, run_directory_id: str, base_url: str) -> None:
         self._key = key
+        self._run_directory_id = run_directory_id
         self._base_url = base_url.rstrip("/")
 
     def __repr__(self) -> str:
@@ -66,17 +68,18 @@ class Seals:
         return address if hmac.compare_digest(expected, found["seal"]) else None
 
     def _derived(self, what: str, address: Address) -> str:
-        named = f"{what} {address.service} {address.shot} {address.take}"
+        named = f"{what} {self._run_directory_id} {address.service} {address.shot} {address.take}"
         return hmac.digest(self._key, named.encode(), "sha256").hex()
 
 
-def key_in(inner: Path) -> bytes:
-    """The key of a run directory, made at its first use. Raises MachineError where it cannot be kept to its owner.
+def key_in(state_folder: Path) -> bytes:
+    """The user's key, made at its first use. Raises MachineError where it cannot be kept to its owner.
 
     A key that is gone or cannot be read is made anew: calls about older takes are strangers then, and those are polled.
     """
-    file = inner / KEY_FILE
+    file = state_folder / KEY_FILE
     try:
+        private_folder(state_folder)
         with suppress(FileNotFoundError):
             if _KEY.fullmatch(known := file.read_bytes()):
                 file.chmod(0o600)

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 from outside import Outside
+from platformdirs import user_state_path
 from trial import until
 
 from flux2batch.cli import run
 from flux2batch.emulator.server import Emulator
 from flux2batch.errors import UsageError
 from flux2batch.running.webhooks import Webhook, read_webhook
-from flux2batch.webhooks.seals import KEY_FILE, Address, Seals, key_in
+from flux2batch.webhooks.seals import Address, Seals, key_in
 
 Start = Callable[..., "Called"]
 BOTH = """\
@@ -192,7 +193,9 @@ def test_addresses_and_secrets_stand_in_no_file_and_no_output(start: Start) -> N
 
     said = called(*flags, expect=1)
 
-    seals = Seals(key_in(called.root / ".flux2batch"), base_url=flags[1])
+    ((id,),) = called.ask_journal("SELECT value FROM meta WHERE key = 'run_directory'")
+    key = key_in(user_state_path("flux2batch", appauthor=False))
+    seals = Seals(key, run_directory_id=id, base_url=flags[1])
     shots = called.ask_journal(
         "SELECT DISTINCT shot, json_extract(payload, '$.model') FROM events WHERE kind = 'Intended'"
     )
@@ -201,8 +204,8 @@ def test_addresses_and_secrets_stand_in_no_file_and_no_output(start: Start) -> N
     assert len(hidden) == 8
     excerpts = called.ask_journal("SELECT payload FROM events WHERE kind = 'Unanswered' AND payload LIKE '%webhook%'")
     assert len(excerpts) == 1
-    files = [path for path in called.folder.rglob("*") if path.is_file() and path.name != KEY_FILE]
-    for path in files:
+    hidden += [key.hex(), *(text[:20] for text in hidden)]
+    for path in filter(Path.is_file, called.folder.rglob("*")):
         content = path.read_bytes()
         assert not [text for text in hidden if text.encode() in content], path
     assert not [text for text in hidden if text in said]

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from platformdirs import user_state_path
 
 from flux2batch.emulator import ed25519
 from flux2batch.emulator.server import Emulator
@@ -111,7 +112,7 @@ def seal_of(target: Target, address: Address) -> str:
 
 def strange(target: Target) -> Target:
     """The same takes under the key of another run directory."""
-    return replace(target, seals=Seals(b"k" * 32, base_url="http://127.0.0.1/hook"))
+    return replace(target, seals=Seals(b"k" * 32, run_directory_id="here", base_url="http://127.0.0.1/hook"))
 
 
 def second(address: Address) -> Address:
@@ -192,7 +193,8 @@ def calls(emulator: Emulator, tmp_path: Path) -> Iterator[Calls]:
         "bfl": registry.make("bfl", configuration, base_url=emulator.bfl_base_url, key=Secret(emulator.bfl_api_key)),
         "fal": registry.make("fal", configuration, base_url=emulator.fal_base_url, key=Secret(emulator.fal_key)),
     }
-    yield Calls(seals=Seals(key_in(tmp_path), base_url="http://127.0.0.1/hook"), providers=services)
+    seals = Seals(key_in(tmp_path), run_directory_id="here", base_url="http://127.0.0.1/hook")
+    yield Calls(seals=seals, providers=services)
     for service in services.values():
         service.close()
 
@@ -202,7 +204,7 @@ def target(calls: Calls, emulator: Emulator, tmp_path: Path) -> Iterator[Target]
     with Listener("127.0.0.1", 0, answer=calls.answer, most_s=1.0) as listener:
         yield Target(
             port=listener.port,
-            seals=Seals(key_in(tmp_path), base_url="http://127.0.0.1/hook"),
+            seals=Seals(key_in(tmp_path), run_directory_id="here", base_url="http://127.0.0.1/hook"),
             bfl=Address(service="bfl", shot=BFL_SHOT, take=1),
             fal=Address(service="fal", shot=FAL_SHOT, take=1),
             bfl_task="b" * 36,
@@ -284,7 +286,11 @@ def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
                 process=process,
                 target=Target(
                     port=port,
-                    seals=Seals(key_in(root / ".flux2batch"), base_url=flags[1]),
+                    seals=Seals(
+                        key_in(user_state_path("flux2batch", appauthor=False)),
+                        run_directory_id=id_of(root),
+                        base_url=flags[1],
+                    ),
                     bfl=Address(service="bfl", shot=tickets["bfl"][0], take=1),
                     fal=Address(service="fal", shot=tickets["fal"][0], take=1),
                     bfl_task=tickets["bfl"][1],
@@ -295,6 +301,11 @@ def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
         finally:
             process.kill()
             process.wait()
+
+
+def id_of(root: Path) -> str:
+    with closing(Journal.open(journal_of(root), driving=False)) as journal:
+        return journal.run_directory_id
 
 
 def submitted(root: Path, process: subprocess.Popen[bytes]) -> list[tuple[ShotId, Accepted]]:

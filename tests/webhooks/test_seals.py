@@ -21,7 +21,7 @@ OTHERS = [
 
 @pytest.fixture
 def seals(tmp_path: Path) -> Seals:
-    return Seals(key_in(tmp_path), base_url="https://public.example/hook/")
+    return Seals(key_in(tmp_path), run_directory_id="here", base_url="https://public.example/hook/")
 
 
 def path_of(seals: Seals, address: Address) -> str:
@@ -74,15 +74,19 @@ def test_what_is_not_an_address_is_none(seals: Seals, spoil: object) -> None:
     assert seals.read(spoil(path_of(seals, HERE))) is None  # type: ignore[operator]  # a function of the table
 
 
-def test_another_run_directory_has_other_addresses(seals: Seals, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    others = Seals(key_in(tmp_path / "other"), base_url="https://public.example/hook")
+def test_another_run_directory_has_other_addresses_and_so_has_another_user(seals: Seals, tmp_path: Path) -> None:
+    other_run = Seals(key_in(tmp_path), run_directory_id="there", base_url="https://public.example/hook")
+    other_user = Seals(key_in(tmp_path / "other"), run_directory_id="here", base_url="https://public.example/hook")
 
-    assert others.read(path_of(seals, HERE)) is None
+    assert other_run.read(path_of(seals, HERE)) is None
+    assert other_user.read(path_of(seals, HERE)) is None
 
 
 def test_a_later_process_knows_the_addresses_again(seals: Seals, tmp_path: Path) -> None:
-    assert Seals(key_in(tmp_path), base_url="https://moved.example").read(path_of(seals, HERE)) == HERE
+    assert (
+        Seals(key_in(tmp_path), run_directory_id="here", base_url="https://moved.example").read(path_of(seals, HERE))
+        == HERE
+    )
 
 
 def test_the_key_is_its_owners_alone_and_is_not_shown(seals: Seals, tmp_path: Path) -> None:
