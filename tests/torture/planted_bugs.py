@@ -44,7 +44,7 @@ BUGS = (
     Bug(
         "retry on unknown",
         "engine/policy.py",
-        (('return rule.rule == "resubmit" and life.resubmissions < rule.most', "return life.resubmissions < 3"),),
+        (('(rule.rule == "resubmit" and life.resubmissions < rule.most)', "life.resubmissions < 3"),),
         ("tests/engine/test_simulation.py", "-k", "nothing_is_paid_twice"),
     ),
     Bug(
@@ -56,8 +56,8 @@ BUGS = (
                 "            self._hand_out()\n            self._commit()\n",
             ),
             (
-                "            self._take_in(self._patience_s())\n            self._commit()\n",
-                "            self._take_in(self._patience_s())\n",
+                "            self._listen()\n            self._commit()\n",
+                "            self._listen()\n",
             ),
         ),
         ("tests/engine/test_simulation.py", "-k", "nothing_is_paid_twice"),
