@@ -12,9 +12,9 @@ import click
 if TYPE_CHECKING:
     from flux2batch.commands.against_shown import Compared
     from flux2batch.commands.why_shown import Fate
-    from flux2batch.planning.comparing import PlanLine
     from flux2batch.planning.configuration import Configuration
     from flux2batch.planning.plan import Plan, PlanOptions
+    from flux2batch.planning.plan_line import PlanLine
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -64,8 +64,9 @@ def held_against(
 ) -> Both:
     """The plan against what `against` names; where nothing is named, its run directory's plan, or the last commit."""
     from flux2batch.commands.against_shown import Compared
-    from flux2batch.planning.comparing import compare, line_of, new_values
+    from flux2batch.planning.comparing import compare, new_values
     from flux2batch.planning.plan import row_of
+    from flux2batch.planning.plan_line import line_of
     from flux2batch.running.before import PLAN, before_of, identifying_by
 
     named = against or (str(root) if (root / PLAN).is_file() else _HERE)

@@ -10,8 +10,9 @@ from typing import Any
 from flux2batch.commands.console import Part, Style, column, counted, styled, table
 from flux2batch.commands.markdown_text import escaped
 from flux2batch.money import ZERO, Money, show
-from flux2batch.planning.comparing import Change, Difference, PlanLine, Reason
+from flux2batch.planning.comparing import Change, Difference, Reason
 from flux2batch.planning.models.pricing import Estimate
+from flux2batch.planning.plan_line import PlanLine
 from flux2batch.planning.reasons_in_words import because
 
 _SHOTS = 10  # of each kind on a terminal

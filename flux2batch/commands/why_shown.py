@@ -11,7 +11,8 @@ from flux2batch.commands.against_shown import Compared, reasons_data
 from flux2batch.commands.console import Part, column, styled, table
 from flux2batch.errors import UsageError
 from flux2batch.money import show
-from flux2batch.planning.comparing import Change, Difference, PlanLine, Reason
+from flux2batch.planning.comparing import Change, Difference, Reason
+from flux2batch.planning.plan_line import PlanLine
 from flux2batch.planning.reasons_in_words import value
 from flux2batch.reading.suggest import did_you_mean
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from flux2batch.engine.run_directory import is_run_directory
 from flux2batch.errors import InvalidInput, UsageError
-from flux2batch.planning.comparing import Identifying, PlanLine, line_of
+from flux2batch.planning.comparing import Identifying
 from flux2batch.planning.configuration import Configuration
 from flux2batch.planning.models.catalogue import identifying
 from flux2batch.planning.plan import PlanOptions, plan_job, row_of
+from flux2batch.planning.plan_line import PlanLine, line_of
 from flux2batch.reading.load import load_job
 from flux2batch.reporting.sheet_story import PlanUnreadable, plan_rows
 from flux2batch.running.git_revision import job_at

@@ -11,7 +11,8 @@ from pathlib import Path
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase
 from flux2batch.engine.run_directory import look_into
 from flux2batch.errors import MachineError, UsageError
-from flux2batch.planning.comparing import Change, PlanLine
+from flux2batch.planning.comparing import Change
+from flux2batch.planning.plan_line import PlanLine
 from flux2batch.planning.reasons_in_words import because
 from flux2batch.planning.shot import ShotId
 from flux2batch.reporting.sheet_data import ShownRun

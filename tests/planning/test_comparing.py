@@ -13,9 +13,10 @@ from PIL import Image
 from planned import plan_text
 
 from flux2batch.money import usd
-from flux2batch.planning.comparing import Difference, PlanLine, compare, line_of, new_values
+from flux2batch.planning.comparing import Difference, compare, new_values
 from flux2batch.planning.models.catalogue import entry, identifying
 from flux2batch.planning.plan import row_of
+from flux2batch.planning.plan_line import PlanLine, line_of
 
 BOATS = 'prompt: "a {{ colour }} boat"\nmodel: bfl/flux-2-flex\nsweep: {colour: [red, blue], seed: 1..2}\n'
 
