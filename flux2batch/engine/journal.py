@@ -342,11 +342,14 @@ class Journal:
         return Standing(open=lives, ended=ended, events=self.last_seq)
 
 
+_OF_RUNS, _OF_SHOTS = get_args(RunEvent), get_args(ShotEvent)
+
+
 def _fold(entries: Iterable[Entry], lives: dict[ShotId, Life], path: Path) -> dict[ShotId, Life]:
     for entry in entries:
-        if entry.shot is None or isinstance(entry.event, get_args(RunEvent)):
+        if entry.shot is None or isinstance(entry.event, _OF_RUNS):
             continue
-        assert isinstance(entry.event, get_args(ShotEvent))
+        assert isinstance(entry.event, _OF_SHOTS)
         try:
             lives[entry.shot] = advance(lives.get(entry.shot, UNBORN), entry.event, at=entry.at)
         except IllegalEvent as error:
