@@ -62,7 +62,7 @@ from flux2batch.safe_text import safe_json
 _WORKERS = 32
 # BFL's replies name 1,200 requests a minute. fal names no limit: so many are enough for a thousand pictures in flight.
 # A poll of workers of one's own costs nobody anything.
-_POLLS_PER_S: Mapping[str, float] = {"bfl": 20.0, "fal": 300.0, "local": 200.0}
+_POLLS_PER_S: Mapping[str, float] = {"bfl": 20.0, "fal": 280.0, "local": 200.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
