@@ -305,4 +305,5 @@ def _not_an_entry(path: Path, why: str) -> InvalidInput:
     from flux2batch.reading.problems import Place, error
 
     where = Place(file=str(path), line=1, column=1, end_line=1, end_column=1, line_text=None)
-    return InvalidInput([error("FB023", f"a model's file {why}", where=where, help="`flux2batch schema model` prints the form it needs")])
+    help = "`flux2batch schema model` prints the form it needs"
+    return InvalidInput([error("FB023", f"a model's file {why}", where=where, help=help)])
