@@ -12,10 +12,10 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(FOLDER))
 
+from compare import WORKS
 from figures import OURS, Figure, keep, read
 from plots import draw
 from results import Section, page
-from compare import WORKS
 
 SLOW = Figure(name="start <b>", unit="ms", rounds={OURS: [400.0, 200.0, 300.0], "other": [500.0]}, goal=250)
 
