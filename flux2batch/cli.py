@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "flux2batch"
 _INTERRUPTED = 130
+_BOUND = re.compile(r"is not in the range x>=(\d+)$")  # click's words for a number that is too small
 _WIDTH = 80
 
 
@@ -205,7 +207,7 @@ def _say_usage(fault: click.UsageError) -> None:
 def _in_our_words(fault: click.UsageError) -> str:
     if isinstance(fault, click.NoSuchOption):
         return f"no such option '{fault.option_name}'"
-    message = fault.format_message().rstrip(".")
+    message = _BOUND.sub(r"is too little: at least \1", fault.format_message().rstrip("."))
     return message[:1].lower() + message[1:]
 
 

@@ -59,7 +59,7 @@ CASES = (
     Case("B100", "", ("--config", "unknown.toml"), 2, ("unknown.toml:1:1: FB021", "did you mean 'limits'?")),
     # flags
     Case("B101", "", ("--limt", "3"), 2, ("no such option '--limt'", "did you mean '--limit'?")),
-    Case("B102", "", ("--limit", "0"), 2, ("--limit", "0")),
+    Case("B102", "", ("--limit", "0"), 2, ("'--limit': 0 is too little: at least 1",)),
     Case("B102", "", ("--max-usd", "-1"), 2, ("'-1' is not a sum of dollars",)),
     Case("B102", "", ("--format", "xml"), 2, ("'xml' is not one of", "sarif")),
 )  # fmt: skip
@@ -100,8 +100,15 @@ def test_b45_to_b102_what_is_too_much_or_makes_no_sense_is_said_with_its_remedy(
     assert not Path("runs").exists()
 
 
-def test_b103_a_folder_that_is_no_run_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_b103_a_folder_that_is_no_run_is_named_with_the_runs_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "status", ".") == (2, "error: . is not a run directory: there is no journal in it.\n")
+    job = "flux2batch: 1\nmodel: bfl/flux-2-klein-4b\nparams: {size: 256x256}\nprompt: a boat\n"
+    Path("job.yaml").write_text(job, encoding="utf-8")
+    assert said(capsys, "run", "job.yaml", "--emulate", "--quiet")[0] == 0
+
+    assert said(capsys, "status", "runs") == (
+        2, "error: runs is no run directory; these lie in it: runs/job.emulated.\n",
+    )  # fmt: skip
 
 
 def test_b104_a_job_is_a_file_and_not_what_is_piped(capsys: pytest.CaptureFixture[str]) -> None:
