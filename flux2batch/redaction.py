@@ -14,7 +14,7 @@ _LOOKS_SECRET = re.compile(
     r"(?:(?:Key|Bearer|Basic)\s+)?)[^\s\"',}]+"
     r"|(?P<scheme>\b(?:Key|Bearer|Basic)\s+)[A-Za-z0-9._:+/=-]{16,}"
     r"|(?P<url>https?://)[^\s/@\"']{1,500}@"  # user:password@
-    r"|(?P<link>https?://[^\s?\"']{1,2000}\?)[^\s\"']+"  # the query of a delivery link is as good as a key for ten minutes
+    r"|(?P<link>https?://[^\s?\"']{1,2000}\?)[^\s\"']+"  # a delivery link's query is as good as a key for ten minutes
     r"|\bbfl_[A-Za-z0-9]{12,}"
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{16,}",  # a key of fal: an id and its secret
     re.IGNORECASE,
