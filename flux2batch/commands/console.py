@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 
 import click
 
+from flux2batch.commands.wrapping import broken
 from flux2batch.safe_text import safe, safe_json, safe_line
 from flux2batch.text_width import cells, shortened
 
@@ -155,14 +156,18 @@ class Console:
 
     def _write(self, stream: TextIO, parts: Iterable[Part]) -> None:
         colour = colour_wanted(stream, self.environ, self.choice)
-        stream.write("".join(_drawn(part, colour) for part in parts) + "\n")
+        pieces = [_safely(part) for part in parts]
+        lines = broken(pieces, width_of(stream, self.environ)) if is_terminal(stream) else [pieces]
+        for line in lines:
+            stream.write("".join(_drawn(text, style, colour) for text, style in line) + "\n")
 
 
-def _drawn(part: Part, colour: bool) -> str:
-    if isinstance(part, str):
-        return safe_line(part)
-    text = safe_line(part.text)
-    return f"\x1b[{_SGR[part.style]}m{text}\x1b[0m" if colour and part.style and text else text
+def _safely(part: Part) -> tuple[str, Style | None]:
+    return (safe_line(part), None) if isinstance(part, str) else (safe_line(part.text), part.style)
+
+
+def _drawn(text: str, style: Style | None, colour: bool) -> str:
+    return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if colour and style and text else text
 
 
 def this_console() -> Console:

@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageStat
 from flux2batch.emulator.bfl_rules import ENDPOINTS
 from flux2batch.emulator.colours import colours_in
 from flux2batch.emulator.painter import Card, Wish, draw, paint
+from flux2batch.emulator.painting.lettering import words
 
 
 def wish(**changed: Any) -> Wish:
@@ -202,3 +203,9 @@ def test_the_corner_of_every_picture_says_emulated() -> None:
     assert corner(384 - 48) == corner(384 - 48, **other)
     assert len(set(corner(384 - 48))) > 3
     assert corner(0) != corner(0, **other)
+
+
+def test_a_letter_with_an_accent_is_printed_bare_and_not_as_a_box():
+    printed = [words(text, size=20, width=400, height=30).tobytes() for text in ("grüne Mützen", "grune Mutzen")]
+
+    assert printed[0] == printed[1]

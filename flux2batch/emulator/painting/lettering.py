@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
@@ -58,9 +59,17 @@ def _wrapped(prompt: str, room: int, size: int) -> list[str]:
 def words(text: str, *, size: int, width: int, height: int, faint: bool = False) -> Image.Image:
     """Printed words as palette indices, from paper to ink."""
     mask = Image.new("L", (max(1, width), max(1, height)))
-    printable = "".join(sign if sign.isprintable() or sign == "\n" else "·" for sign in text)
+    printable = "".join(sign if sign.isprintable() or sign == "\n" else "·" for sign in _without_accents(text))
     ImageDraw.Draw(mask).multiline_text((0, 0), printable, fill=255, font=_font(size), spacing=max(1, size // 6))
     return mask.point(_faint_ramp() if faint else _ink_ramp())
+
+
+def _without_accents(text: str) -> str:
+    """The font has no letters with accents, and a box in the place of each is worse than the bare letter."""
+    if text.isascii():
+        return text
+    bare = unicodedata.normalize("NFD", text.replace("ß", "ss"))
+    return "".join(sign for sign in bare if not unicodedata.combining(sign))
 
 
 @lru_cache(maxsize=1)
