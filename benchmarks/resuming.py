@@ -1,6 +1,6 @@
 """How long a run directory with many done shots takes to open and to know what is next; its status and its ledger.
 
-    python benchmarks/resuming.py [--quick] [--json FILE]
+    python benchmarks/resuming.py [--quick] [--rounds N] [--json FILE]
 
 Each figure is the process time of a fresh process, less that of one that imports the same and opens nothing. The floor
 of an opening is SQLite alone: open the file and read the rows that are needed. Of the commands it is the SQL that
@@ -9,8 +9,6 @@ counts, or reads every row of events.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -19,6 +17,8 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from figures import OURS, Figure, parser, tell
 
 from flux2batch.engine.events import (
     Accepted,
@@ -39,12 +39,11 @@ from flux2batch.planning.shot import ShotId
 
 GOAL_S = 2.0
 _AT = datetime(2026, 11, 1, tzinfo=UTC)
-_ROUNDS = 3
 
 _IMPORTS = "import sys, time, sqlite3; from pathlib import Path; from flux2batch.engine.journal import Journal\n"
 _SAY = "\nprint(time.process_time() - began, found)"
 _OPENINGS = {
-    "with the snapshot": "journal = Journal.open(path, driving=True); found = journal.standing().events",
+    OURS: "journal = Journal.open(path, driving=True); found = journal.standing().events",
     "by a full replay": "journal = Journal.open(path, driving=True); "
     "found = journal.standing(with_snapshot=False).events",
     "floor: SQLite reads the snapshot": "db = sqlite3.connect(path); found = len(db.execute('SELECT * FROM snapshot')"
@@ -62,19 +61,14 @@ _FLOORS = {
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 shots only")
-    parser.add_argument("--json", type=Path, help="write all figures there, every round")
-    options = parser.parse_args()
-
-    figures: list[dict[str, object]] = []
+    options = parser(__doc__, rounds=3).parse_args()
+    figures: list[Figure] = []
     for shots in (1_000, 10_000) if options.quick else (1_000, 10_000, 100_000):
         with tempfile.TemporaryDirectory(prefix="flux2batch-bench-") as folder:
             root = Path(folder) / "run"
             _fill(root, shots)
-            figures += _opened(root, shots) + _asked(root, shots)
-        if options.json is not None:
-            options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            figures += [_opened(root, shots, options.rounds), *_asked(root, shots, options.rounds)]
+    tell(figures, options.json)
 
 
 def _fill(root: Path, shots: int) -> None:
@@ -155,68 +149,51 @@ def _story(number: int) -> Iterator[tuple[datetime, ShotId, Event]]:
         yield _AT + timedelta(seconds=number + step), shot, event
 
 
-def _opened(root: Path, shots: int) -> list[dict[str, object]]:
+def _opened(root: Path, shots: int, rounds: int) -> Figure:
     path = root / ".flux2batch" / "journal.db"
-    rounds: dict[str, list[float]] = {name: [] for name in _OPENINGS}
-    for _ in range(_ROUNDS):
+    seconds: dict[str, list[float]] = {name: [] for name in _OPENINGS}
+    for _ in range(rounds):
         for name, act in _OPENINGS.items():
             code = f"{_IMPORTS}path = Path({str(path)!r})\nbegan = time.process_time()\n{act}{_SAY}"
             said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-            rounds[name].append(float(said.stdout.split()[0]))
-    medians = {name: statistics.median(one) for name, one in rounds.items()}
-    print(f"\n{shots:,} shots done, opened and known what to do next (goal: {GOAL_S} s with the snapshot)")
-    for name, seconds in medians.items():
-        print(f"  {name:<36}{seconds:8.3f} s", flush=True)
-    return [
-        {
-            "name": f"resuming {shots:,} done shots",
-            "ours": medians.pop("with the snapshot"),
-            "peers": medians,
-            "goal": GOAL_S if shots == 100_000 else None,
-            "unit": "s",
-            "rounds": rounds,
-        }
-    ]
+            seconds[name].append(float(said.stdout.split()[0]))
+    return Figure(
+        name=f"resuming {shots:,} done shots",
+        unit="s",
+        rounds=seconds,
+        goal=GOAL_S if shots == 100_000 else None,
+        method="process time from the opening of the journal until it is known where every shot stands",
+    )
 
 
-def _asked(root: Path, shots: int) -> list[dict[str, object]]:
+def _asked(root: Path, shots: int, rounds: int) -> Iterator[Figure]:
     environ = {**os.environ, "NO_COLOR": "1"}
-    start = statistics.median(
+    start_s = statistics.median(
         _process_time([sys.executable, "-m", "flux2batch", "status", "--help"], environ) for _ in range(3)
     )
-    print(f"  commands, beyond the {start:.2f} s of their start:")
-    figures: list[dict[str, object]] = []
     for name, arguments in _COMMANDS.items():
         command = [sys.executable, "-m", "flux2batch", arguments[0], str(root), *arguments[1:]]
-        ours = [_process_time(command, environ) - start for _ in range(_ROUNDS)]
         code = (
             f"import sqlite3, time; began = time.process_time(); db = sqlite3.connect({str(root)!r}"
             f" + '/.flux2batch/journal.db'); n = sum(1 for _ in db.execute({_FLOORS[name]!r}));"
             " print(time.process_time() - began)"
         )
-        floor = [
-            float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-            for _ in range(_ROUNDS)
-        ]
-        print(
-            f"  {name:<36}{statistics.median(ours):8.3f} s   the SQL alone {statistics.median(floor):.3f} s", flush=True
+        ours, floor = [], []
+        for _ in range(rounds):
+            ours.append(_process_time(command, environ) - start_s)
+            said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            floor.append(float(said.stdout))
+        yield Figure(
+            name=f"{name} of {shots:,} takes",
+            unit="s",
+            rounds={OURS: ours, "floor: the SQL alone": floor},
+            method="process time beyond that of `status --help`",
         )
-        figures.append(
-            {
-                "name": f"{name} of {shots:,} takes",
-                "ours": statistics.median(ours),
-                "peers": {"floor: the SQL": statistics.median(floor)},
-                "goal": None,
-                "unit": "s",
-                "rounds": {"flux2batch": ours, "floor: the SQL": floor},
-            }
-        )
-    return figures
 
 
 def _process_time(command: list[str], environ: dict[str, str]) -> float:
     """Seconds on a processor: what else goes on on the machine does not count."""
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

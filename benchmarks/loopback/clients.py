@@ -87,11 +87,14 @@ def _peer(script: str) -> Client:
     return Client(command=command, is_there=_PEERS_PYTHON.exists)
 
 
+def _always() -> bool:
+    return True
+
+
 CLIENTS = {
-    "flux2batch": Client(command=_ours([sys.executable, "-m", "flux2batch"]), is_there=lambda: True),
-    "flux2batch, forgetful": Client(
-        command=_ours([sys.executable, str(_HERE / "forgetful.py")]), is_there=lambda: True
-    ),
+    "flux2batch": Client(command=_ours([sys.executable, "-m", "flux2batch"]), is_there=_always),
+    "flux2batch, no journal": Client(command=_ours([sys.executable, str(_HERE / "forgetful.py")]), is_there=_always),
+    "flux2batch, no sheet": Client(command=_ours([sys.executable, str(_HERE / "sheetless.py")]), is_there=_always),
     "requests": _peer("requests_threads.py"),
     "httpx": _peer("httpx_loop.py"),
     "fal-client": _peer("fal_client_loop.py"),

@@ -5,6 +5,6 @@ from __future__ import annotations
 from flux2batch.__main__ import main
 from flux2batch.running import run
 
-run._WithCompanions.append = lambda *_, **__: None  # type: ignore[method-assign]  # the very thing to be left out
+run._WithCompanions.write = lambda *_, **__: None  # type: ignore[method-assign]  # the very thing to be left out
 run._WithCompanions.remember = lambda *_, **__: None  # type: ignore[method-assign]  # and what follows from it
 main()

@@ -49,17 +49,8 @@ BUGS = (
     ),
     Bug(
         "commit after POST",
-        "engine/executor.py",
-        (
-            (
-                "            self._commit()\n            self._hand_out()\n",
-                "            self._hand_out()\n            self._commit()\n",
-            ),
-            (
-                "            self._listen()\n            self._commit()\n",
-                "            self._listen()\n",
-            ),
-        ),
+        "engine/in_hand.py",
+        (("            if self.lines[position] not in self._unwritten:\n", "            if True:\n"),),
         ("tests/engine/test_simulation.py", "-k", "nothing_is_paid_twice"),
     ),
     Bug(
