@@ -26,8 +26,8 @@ model: {model}
 prompt: "tortured {mark} {{{{ colour }}}}"
 references: {{style: style.png}}
 params: {{size: 256x256, seed: 1}}
-sweep: {{colour: [red, green, blue]}}
-run: {{concurrency: 2}}
+sweep: {{colour: [{colours}]}}
+run: {{concurrency: {concurrency}}}
 """
 _UNPAID = frozenset({"planned", "intent", "rejected"})
 
@@ -79,19 +79,23 @@ def clean(home: Path, **more: str) -> dict[str, str]:
 
 @dataclass
 class Case:
-    """One job of three shots with a reference, and what its runs came to."""
+    """One job with a reference, of three shots unless told, and what its runs came to."""
 
     folder: Path
     at: Service
     provider: str
     mark: str
+    shots: int = 3
+    concurrency: int = 2
     exits: list[int] = field(default_factory=list)
     said: str = ""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 64), "teal").save(self.folder / "style.png")
-        job = _JOB.format(model=_MODELS[self.provider], mark=self.mark)
+        colours = ", ".join(f"colour{number}" for number in range(self.shots))
+        model = _MODELS[self.provider]
+        job = _JOB.format(model=model, mark=self.mark, colours=colours, concurrency=self.concurrency)
         (self.folder / "job.yaml").write_text(job, encoding="utf-8")
 
     @property
@@ -119,6 +123,30 @@ class Case:
         self.exits.append(done.returncode)
         self.said += done.stdout + done.stderr
         return done.returncode
+
+    def start(self) -> subprocess.Popen[str]:
+        """Begin a run, for somebody who will not let it end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "flux2batch", "run", "job.yaml", "--yes", "-q"],
+            cwd=self.folder,
+            env=clean(self.folder / "home", **self.at.environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+
+    def is_driven_by(self, pid: int) -> bool:
+        """Whether this process has said that it drives the run directory."""
+        try:
+            said = json.loads((self.root / ".flux2batch" / "driver.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return bool(said["pid"] == pid)
+
+    def phases(self) -> Counter[str]:
+        """How many shots the journal has in each phase."""
+        return Counter(phase for phase, _ in _phases(self.root).values())
 
     def finish(self) -> int:
         """Run until it says that it is through, as a person would."""
@@ -151,7 +179,7 @@ def judge(case: Case, prompts: Sequence[str]) -> Verdict:
     paid = Counter(prompt for prompt in prompts if prompt.startswith(f"tortured {case.mark} "))
     phases = _phases(case.root)
     lost = sum(1 for prompt in paid if phases.get(prompt, ("planned", ()))[0] in _UNPAID)
-    unfinished = 0 if case.exits[-1] in (0, 5) and len(phases) == 3 else 1
+    unfinished = 0 if case.exits[-1] in (0, 5) and len(phases) == case.shots else 1
     partial = sum(1 for path in case.root.rglob("*") if path.name.endswith((".part", ".new")))
     for phase, pictures in phases.values():
         if phase == "done":

@@ -40,6 +40,7 @@ HARNESSES = (
     Harness("run_simulation", 10),
     Harness("planted_bugs", 15),
     Harness("security_mutants", 15),
+    Harness("stopped_runs", 12),
     Harness("sweep_syscalls", 30),
     Harness("run_mutations", 15),
     Harness("power_loss", 8),
