@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from flux2batch.cli import run
@@ -36,6 +37,7 @@ sheet: {x: seed, y: colour}
 """
 WHOLE = "boats.emulated"
 SHARDS = [f"boats.shard-{number}-of-3.emulated" for number in (1, 2, 3)]
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "merge.schema.json").read_text(encoding="utf-8"))
 Command = Callable[..., str]
 
 
@@ -151,6 +153,37 @@ def test_the_merged_directory_is_one_like_any_other(
         (here.parent / "boats.yaml").write_text(JOB.replace("1..4", "1..5"), encoding="utf-8")
         assert "15 shots done of 15" in command("run", "../boats.yaml", "--out", "merged", "--yes")
         assert emulator.books.counts()["submits"] == 3
+
+
+def test_what_a_merge_says_to_programs_fits_its_schema(here: Path, command: Command) -> None:
+    said = json.loads(command("merge", *SHARDS, "--to", "merged", "--json"))
+
+    jsonschema.validate(said, SCHEMA)
+    assert (said["shots"], said["done"], said["in_several"], said["missing"]) == (12, 12, 0, 0)
+    assert [part["directory"] for part in said["from"]] == SHARDS
+    assert said["charged_usd"] == pytest.approx(sum(part["charged_usd"] for part in said["from"]))
+
+
+def test_status_and_retry_know_which_part_a_directory_is_of(
+    here: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "shard 1/3" in command("status", SHARDS[0])
+    assert '"shard": "1/3"' in command("status", SHARDS[0], "--json")
+    assert "shard" not in command("status", WHOLE, "--json")
+    plan = (here / SHARDS[0] / "plan.jsonl").read_bytes()
+    gone = next(iter(pictures(here / SHARDS[0])))
+    (here / SHARDS[0] / gone).unlink()
+    with Emulator(latency="0.05") as emulator:
+        monkeypatch.setenv("BFL_API_KEY", emulator.bfl_api_key)
+        monkeypatch.setenv("BFL_BASE_URL", emulator.bfl_base_url)
+        command("run", "../boats.yaml", "--shard", "1/3", "--yes")  # which sees that it is gone
+        assert "retry" in command("status", SHARDS[0])
+
+        command("retry", SHARDS[0], "--missing", "--yes")
+
+        assert emulator.books.counts()["submits"] == 1
+    assert (here / SHARDS[0] / "plan.jsonl").read_bytes() == plan
+    assert gone in pictures(here / SHARDS[0])
 
 
 def test_a_merge_changes_none_of_its_directories(here: Path, command: Command) -> None:
