@@ -88,6 +88,7 @@ def main() -> int:
         home = Path(name)
         with service(home, latency="0.1") as at:
             points = list(_points(arguments, at, home))
+            random.Random(arguments.seed).shuffle(points)  # where time runs out, each kind has had its share
             until = began + arguments.minutes * 60
             work = [(point, at, home, until, arguments.only is not None) for point in points]
             with multiprocessing.Pool(arguments.processes * _BESIDES) as pool:
@@ -189,7 +190,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=300, help="for each provider, of kills and of errors")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("FLUX2BATCH_SWEEP_SEED", "1")))
-    parser.add_argument("--minutes", type=float, default=28.0)
+    parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--provider", choices=("bfl", "fal"))
     parser.add_argument("--only", type=int, help="one point, and all that its runs said")
