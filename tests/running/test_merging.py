@@ -155,7 +155,8 @@ def test_the_merged_directory_is_one_like_any_other(
         assert emulator.books.counts()["submits"] == 3
 
 
-def test_what_a_merge_says_to_programs_fits_its_schema(here: Path, command: Command) -> None:
+@pytest.mark.usefixtures("here")
+def test_what_a_merge_says_to_programs_fits_its_schema(command: Command) -> None:
     said = json.loads(command("merge", *SHARDS, "--to", "merged", "--json"))
 
     jsonschema.validate(said, SCHEMA)
