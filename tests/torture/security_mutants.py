@@ -111,8 +111,8 @@ MUTANTS = (
         "commands/console.py",
         (
             (
-                "        return safe_line(part)\n    text = safe_line(part.text)",
-                "        return safe(part)\n    text = safe(part.text)",
+                "(safe_line(part), None) if isinstance(part, str) else (safe_line(part.text), part.style)",
+                "(safe(part), None) if isinstance(part, str) else (safe(part.text), part.style)",
             ),
         ),
         _seen_by("test_s39_s41_terminals.py", "s41"),
