@@ -1,7 +1,7 @@
 """F15: the power fails in the middle of a run, and the journal knows all that was sent and all that was told.
 
-Seen red: with `synchronous = NORMAL`, and without the sync of the folders around a new run directory, the journal forgot
-requests that had left; with pictures that were named before they were synced, some were not whole.
+Seen red: with `synchronous = NORMAL`, and without the sync of the folders around a new run directory, the journal
+forgot requests that had left; with pictures that were named before they were synced, some were not whole.
 """
 
 from __future__ import annotations

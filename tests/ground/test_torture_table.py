@@ -10,8 +10,8 @@ import pytest
 _TORTURE = Path(__file__).resolve().parents[1] / "torture"
 sys.path.append(str(_TORTURE))
 
-from run_all import HARNESSES, Harness, run  # noqa: E402  # the harnesses lie beside the rooms, not in one
-from tally import Tally, heard, say, table  # noqa: E402  # the same
+from run_all import HARNESSES, Harness, run  # the harnesses lie beside the rooms, not in one
+from tally import Tally, heard, say, table  # the same
 
 GOOD = Tally(harness="kills", cases=1200, seconds=3.2)
 

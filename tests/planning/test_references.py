@@ -522,7 +522,12 @@ def test_every_mistake_has_its_code_its_exit_code_and_its_remedy(mistakes):
     [
         ((8, 8), "error", "is 8x8, and bfl/flux-2-pro wants at least 64 pixels on each side", "larger"),
         ((5000, 5000), "error", "is 5000x5000, 25 MP, and bfl/flux-2-pro takes at most 20 MP", "scale it down"),
-        ((4000, 3000), "warning", "is 4000x3000, 12 MP, and is shrunk to 4 MP before the model sees it", "scale it down"),
+        (
+            (4000, 3000),
+            "warning",
+            "is 4000x3000, 12 MP, and is shrunk to 4 MP before the model sees it",
+            "scale it down",
+        ),
         ((1080, 1350), "warning", "is 1080x1350, and is cropped to 1072x1344 before the model sees it", None),
         ((2048, 2048), None, None, None),
     ],
