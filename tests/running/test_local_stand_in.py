@@ -8,11 +8,19 @@ import struct
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from platformdirs import user_state_path
 from trial import Trial, until
+
+import flux2batch
+from flux2batch.engine.events import Intended, SendBegan
+from flux2batch.engine.records import decode
+from flux2batch.engine.run_directory import Memory, Purpose, drive
 
 BOATS = """\
 flux2batch: 1
@@ -150,6 +158,35 @@ def test_killed_at_any_point_a_free_take_is_made_again_and_never_held(trial: Tri
     done = Counter(shot for (shot,) in trial.ask_journal("SELECT shot FROM events WHERE kind = 'Saved'"))
     assert len(trial.pictures()) == 4
     assert set(done.values()) == {1}, "no finished picture was drawn again"
+
+
+def test_a_shot_whose_process_died_while_it_was_handed_over_is_drawn_and_not_held(trial: Trial) -> None:
+    trial.run("--limit", "3")
+    die_while_handing_over(trial)
+
+    said = trial.run()
+
+    assert "held" not in said
+    assert len(trial.pictures()) == 4
+    assert (trial.facts("Unanswered"), trial.facts("Resubmitted")) == (1, 1)
+
+
+def die_while_handing_over(trial: Trial) -> None:
+    """Leave the one shot that is missing as a process leaves it that dies between SendBegan and Accepted."""
+    ((payload,),) = trial.ask_journal("SELECT payload FROM events WHERE kind = 'Intended' LIMIT 1")
+    begun = {shot for (shot,) in trial.ask_journal("SELECT DISTINCT shot FROM events WHERE shot IS NOT NULL")}
+    plan = flux2batch.plan(trial.file)
+    (left,) = [shot for shot in plan if shot.id not in begun]
+    like = decode("Intended", payload)
+    assert isinstance(like, Intended)
+    memory = Memory(
+        user_state_path("flux2batch", appauthor=False) / "run-directories.db", accept_rollback=False, fork=False
+    )
+    purpose = Purpose(job_name="boats", job_file=str(trial.file.resolve()), emulated=True)
+    now = datetime.now(UTC)
+    with drive(trial.root, purpose, now=now, memory=memory) as directory:
+        intended = replace(like, prompt=left.prompt, params=dict(left.params), paths=left.paths)
+        directory.journal.append([(left.id, intended), (left.id, SendBegan())], at=now)
 
 
 def kill_after_one_more(trial: Trial, kind: str) -> None:
