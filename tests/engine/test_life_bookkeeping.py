@@ -311,6 +311,8 @@ def test_an_unsettled_take_that_ends_stays_at_risk():
     assert (after.spent, after.maybe_spent) == (usd("0.10"), usd("0.25"))
     without = advance(replace(quiet, intended=None), Resubmitted(by="me", number=1), at=LATER)
     assert (without.spent, without.maybe_spent) == (usd("0.10"), usd("0.20"))
+    never_begun = replace(OLD, phase=P.FAILED, intended=None)
+    assert advance(never_begun, Retried(by="me"), at=LATER).charge == never_begun.charge
 
 
 def test_a_life_begins_with_nothing():

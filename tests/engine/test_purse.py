@@ -98,7 +98,7 @@ def test_a_limit_is_used_to_the_last_cent(tmp_path: Path):
 def test_a_refusal_leases_nothing_and_the_purse_goes_on(tmp_path: Path):
     file = tmp_path / "spend.db"
     with closing(purse(file, limit="0.10")) as one:
-        assert one.reserve(ShotId("a"), usd("0.20")) is not None
+        assert one.reserve(ShotId("a"), usd("0.100001")) is not None
         assert spent_today(file, now=NOW) == usd("0")
 
         assert one.reserve(ShotId("a"), usd("0.10")) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,15 @@ def mutants(package: Path, file: str) -> list[Mutant]:
     """Every mutant of one module, in the order of its lines."""
     tree = ast.parse((package / file).read_text(encoding="utf-8"))
     found: list[Mutant] = []
+    same: Counter[tuple[str, str]] = Counter()
     for within, holder, attribute, position, change, replacement in _changes(tree, "", None):
         mutated = copy.deepcopy(tree)
         spot = _same_place(tree, mutated, holder)
         _put(spot, attribute, position, copy.deepcopy(replacement))
         line = _line(holder, attribute, position)
+        same[within, change] += 1
+        # Of two equal numbers in one statement the second is another mutant.
+        change += f" ({same[within, change]})" if same[within, change] > 1 else ""
         source = ast.unparse(ast.fix_missing_locations(mutated))
         found.append(Mutant(file=file, line=line, within=within or "module", change=change, source=source))
     return sorted(found, key=lambda one: one.line)
