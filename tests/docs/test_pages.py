@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from page_blocks import DONE, PAGES, ROOT, SHOWN, Block, blocks, by_block, missing, script
+from page_blocks import DONE, HARNESSES, PAGES, ROOT, SHOWN, Block, blocks, by_block, missing, script
 from PIL import Image
 from terminal import run_in_a_terminal
 
@@ -74,7 +75,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_every_block_is_of_a_kind_that_is_tested(path: Path) -> None:
     unknown = [
-        f"{name_of(path)}:{block.line}: {block.kind}" for block in blocks(path) if block.kind not in DONE | SHOWN
+        f"{name_of(path)}:{block.line}: {block.kind}"
+        for block in blocks(path)
+        if block.kind not in DONE | SHOWN | HARNESSES
     ]
 
     assert unknown == []
@@ -119,6 +122,10 @@ def test_a_part_of_a_file_is_right_by_itself(
 
 def _fault(block: Block, capsys: pytest.CaptureFixture[str]) -> str:
     match block.kind:
+        case "sh":
+            scripts = re.findall(r"python (\S+\.py)", block.text)
+            gone = [script for script in scripts if not (ROOT / script).is_file()]
+            return f"no such script: {', '.join(gone)}" if gone or not scripts else ""
         case "json":
             json.loads(block.text)
         case "toml":
