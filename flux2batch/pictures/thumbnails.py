@@ -131,9 +131,16 @@ def _save(image: Image.Image, target: Path) -> None:
     # Two threads may make the same one: each writes its own file, and the later name stands.
     part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        part.write_bytes(buffer.getvalue())
-        part.replace(target)  # not synced: after a power loss it is made again
+        try:
+            _put(buffer.getvalue(), part, target)
+        except FileNotFoundError:
+            _put(buffer.getvalue(), part, target)  # a run that began just now took it for a leftover
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def _put(content: bytes, part: Path, target: Path) -> None:
+    part.write_bytes(content)
+    part.replace(target)  # not synced: after a power loss it is made again

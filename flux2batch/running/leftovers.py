@@ -1,4 +1,4 @@
-"""Remove what killed processes left half written beside the pages and originals of a run directory."""
+"""Remove what killed processes left half written beside the thumbnails of a run directory."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from flux2batch.engine.lock import process_lives
-
-_PART = re.compile(r"\..+\.(\d+)(?:-\d+)?\.part")  # named for the process, and perhaps the thread, that writes it
+_PART = re.compile(r"\..+\.\d+(?:-\d+)?\.part")  # named for the process, and perhaps the thread, that wrote it
 
 
 def sweep_thumbnails(folder: Path) -> None:
-    """Another process may draw a page of its own here: what belongs to one that lives is left to it."""
+    """Whoever draws a page here at this very moment writes its thumbnail once more: it cannot be told whether the
+    process of that number is the one that wrote the file."""
     with suppress(OSError), os.scandir(folder) as found:
         for entry in found:
-            part = _PART.fullmatch(entry.name)
-            if part and (int(part[1]) == os.getpid() or not process_lives(int(part[1]))):
+            if _PART.fullmatch(entry.name):
                 with suppress(OSError):
                     Path(entry.path).unlink()
