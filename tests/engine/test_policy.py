@@ -20,6 +20,7 @@ from flux2batch.engine.events import (
 from flux2batch.engine.policy import (
     CLOSED,
     DOWNLOAD_FAILED,
+    FREE_TAKES,
     LINK_EXPIRED,
     NOT_THERE,
     POLL_FAILED,
@@ -33,6 +34,7 @@ from flux2batch.engine.policy import (
     jittered,
     judge_vanished,
     may_resubmit,
+    resubmitted_by,
 )
 from flux2batch.money import usd
 
@@ -254,3 +256,9 @@ def test_it_is_given_up_no_more_often_than_that():
     assert not may_resubmit(once, Unknowns(rule="resubmit", most=1))
     assert may_resubmit(once, Unknowns(rule="resubmit", most=2))
     assert not may_resubmit(replace(once, resubmissions=0), Unknowns(rule="resubmit", most=0))
+
+
+def test_a_resubmission_says_on_whose_word_it_was():
+    assert resubmitted_by(FREE_TAKES) == "nobody: it costs nothing"
+    assert resubmitted_by(Unknowns(rule="resubmit", most=1)) == "--on-unknown resubmit"
+    assert may_resubmit(life_of(*WAY_TO_UNKNOWN), FREE_TAKES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -226,3 +227,16 @@ def test_what_was_spent_on_an_earlier_day_is_not_spent_again_today(tmp_path: Pat
 
     assert spent_today(file, now=NOW) == usd("0.05")
     assert spent_today(file, now=tomorrow) == usd("0.04")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights are kept in another way there")
+def test_what_was_spent_is_nobody_elses_to_read(tmp_path: Path):
+    before = os.umask(0o022)
+    try:
+        with closing(purse(tmp_path / "state" / "spend.db")):
+            rights = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "state").iterdir()}
+    finally:
+        os.umask(before)
+
+    assert "spend.db" in rights
+    assert set(rights.values()) == {0}
