@@ -72,7 +72,9 @@ class ThumbnailFolder:
         if self._pool is None:
             threads = min(_MOST_THREADS, os.cpu_count() or 1)
             self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="thumbnails")
-        self._begun[wanted.key] = self._pool.submit(self._make, wanted)
+        begun = self._begun[wanted.key] = self._pool.submit(self._make, wanted)
+        # What is made is found in the folder: a run of a hundred thousand pictures must not remember each.
+        begun.add_done_callback(lambda _: self._begun.pop(wanted.key, None))
 
     def make(self, all_wanted: Iterable[Wanted]) -> None:
         """Make what is missing, and wait for it."""
