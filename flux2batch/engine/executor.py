@@ -397,13 +397,19 @@ class Executor:
             hopeless = isinstance(error, GoneForGood) or not any(isinstance(e, Accepted) for _, _, e in batch.facts)
             if self._clock.now().s >= until_s or (hopeless and not self._scheduler.is_sending):
                 raise FactsUnrecorded(error, batch.facts) from error
-            self._take_in(_PAUSE_S)
+            self._pause()
             batch, self._gathering = self._gathering, _Batch()
             self._clerk.write(batch.facts, batch.changed)
             written = self._clerk.wait()
             if written.unwritten is None:
                 return batch
             error = written.unwritten
+
+    def _pause(self) -> None:
+        """A moment, or until there is something new: the clerk's nudge after a vain attempt is nothing new."""
+        known, until_s = len(self._gathering.facts), self._clock.now().s + _PAUSE_S
+        while len(self._gathering.facts) == known and (left_s := until_s - self._clock.now().s) > 0:
+            self._take_in(left_s)
 
 
 @dataclass(slots=True)
