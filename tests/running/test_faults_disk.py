@@ -71,10 +71,12 @@ def test_f17_f18_a_disk_that_fills_up_loses_nothing_and_buys_nothing_twice(
     outside: Outside, small_disk: Callable[[int], None], kilobytes: int
 ) -> None:
     small_disk(kilobytes)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     process = outside.start("-q")
     _, said = process.communicate(timeout=100)
     assert process.returncode in (0, 7), said
     assert "Traceback" not in said
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 15, "it spun while it waited for room"
     told = said.count("RECOVER ")
 
     small_disk(20_000)
