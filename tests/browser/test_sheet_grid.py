@@ -127,10 +127,10 @@ def test_a_filter_on_values_leaves_only_theirs(open_sheet: Any) -> None:
     page.get_by_role("button", name="Only subject clock").click()
 
     assert heads(page) == ["3.0", "4.0", "5.0"]
-    assert shown(page) == "48 of 132 pictures"
+    assert shown(page) == "48 of 132 shots"
     assert page.locator(".chip").all_inner_texts() == ["guidance 3.0, 4.0, 5.0", "subject clock"]
     page.get_by_role("button", name="Clear all").first.click()
-    assert shown(page) == "132 pictures"
+    assert shown(page) == "132 shots"
 
 
 def test_a_filter_on_states(open_sheet: Any) -> None:
@@ -138,10 +138,10 @@ def test_a_filter_on_states(open_sheet: Any) -> None:
 
     page.locator("#filter-button").click()
     page.get_by_label("Only what went wrong").check()
-    assert shown(page) == "3 of 132 pictures"
+    assert shown(page) == "3 of 132 shots"
 
     page.get_by_role("checkbox", name="Failed").uncheck()
-    assert shown(page) == "2 of 132 pictures"
+    assert shown(page) == "2 of 132 shots"
 
 
 def test_a_filter_on_text_finds_words_in_any_order(open_sheet: Any) -> None:
@@ -151,9 +151,9 @@ def test_a_filter_on_text_finds_words_in_any_order(open_sheet: Any) -> None:
     page.keyboard.type("snow GOLDEN")
     page.wait_for_selector(".chip")
 
-    assert shown(page) == "33 of 132 pictures"
+    assert shown(page) == "33 of 132 shots"
     page.keyboard.press("Escape")
-    assert shown(page) == "132 pictures"
+    assert shown(page) == "132 shots"
 
 
 def test_a_text_that_is_nowhere_leaves_a_way_back(open_sheet: Any) -> None:
@@ -161,7 +161,7 @@ def test_a_text_that_is_nowhere_leaves_a_way_back(open_sheet: Any) -> None:
 
     assert page.locator(".nothing p").inner_text() == "Nothing fits these filters."
     page.get_by_role("button", name="Clear all filters").click()
-    assert shown(page) == "132 pictures"
+    assert shown(page) == "132 shots"
 
 
 def test_a_filter_on_marks(open_sheet: Any) -> None:
@@ -173,7 +173,7 @@ def test_a_filter_on_marks(open_sheet: Any) -> None:
 
     for choice, expected in {"3": 2, "4": 1, "rejected": 1, "unrated": 129, "picked": 0}.items():
         page.get_by_label("Marks").select_option(choice)
-        assert shown(page) == f"{expected} of 132 pictures", choice
+        assert shown(page) == f"{expected} of 132 shots", choice
 
 
 def test_only_what_differs_between_runs(open_sheet: Any) -> None:

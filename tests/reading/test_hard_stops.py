@@ -14,7 +14,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 
 from bad_inputs import INPUTS
 
-HARD_STOP_S = 5
+HARD_STOP_S = 5  # of a processor: other tests run beside this one
 HARD_STOP_MB = 300
 
 CASES = {
@@ -51,21 +51,22 @@ def test_an_input_that_hurts_is_answered(name: str, tmp_path: Path) -> None:
 
 # The peak is read from inside: what the system says of a child counts what its parent held when it started it.
 _COMMAND = """
-import sys
+import resource, sys
 from pathlib import Path
+resource.setrlimit(resource.RLIMIT_CPU, (%d, %d))
 from flux2batch.__main__ import main
 code = main(["validate", "--format", "concise", "job.yaml"])
 status = Path("/proc/self/status")
 Path("peak.txt").write_text(status.read_text().split("VmHWM:")[1].split()[0] if status.exists() else "0")
 sys.exit(code)
-"""
+""" % (HARD_STOP_S, HARD_STOP_S)  # noqa: UP031  # braces stand in the text
 
 
 def _validate(folder: Path) -> tuple[int, str, float]:
     """Exit code, what it said in short form, and the peak of its memory where the system tells it."""
     done = subprocess.run(
         [sys.executable, "-c", _COMMAND], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=HARD_STOP_S, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=60, check=False,
     )  # fmt: skip
     peak = folder / "peak.txt"
     assert peak.exists(), f"ended with {done.returncode} before its end: {done.stdout[-400:]!r}"
