@@ -11,9 +11,11 @@ LOCAL := .local
 BENCH := .bench
 BIN := $(VENV)/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
-# A test waits half of its time for processes, pictures and pages: three of them keep two cores busy.
-WORKERS ?= 3
+# A test waits half of its time for processes, pictures and pages: four of them keep two cores busy.
+WORKERS ?= 4
 CORES ?= 2
+# Without compiled modules each of the thousand processes that tests start would compile them all.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 say = @printf '%s\n'
 

@@ -137,7 +137,7 @@ def test_f17_a_file_that_may_not_grow_ends_the_run_without_a_traceback(outside: 
     assert len(outside.pictures()) == 4
 
 
-@pytest.mark.parametrize("descriptors", [24, 32, 40])
+@pytest.mark.parametrize("descriptors", [32, *(pytest.param(few, marks=pytest.mark.torture) for few in (24, 40))])
 def test_f21_few_descriptors_are_no_crash(outside: Outside, descriptors: int) -> None:
     outside.change("seed: 1..2", "seed: 1..10")
 

@@ -307,7 +307,7 @@ def test_another_job_of_the_same_name_is_refused(trial: Trial) -> None:
     assert trial.tasks == 4
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (1, 2))])
 def test_killed_at_random_moments_and_started_again_each_shot_is_paid_once(trial: Trial, seed: int) -> None:
     trial.change("seed: 1..2", "seed: 1..12")
     chance = random.Random(seed)
