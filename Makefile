@@ -59,7 +59,7 @@ torture: $(VENV)/.ready-dev ## the long tests: tens of thousands of simulations,
 bench: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## measure beside others, write benchmarks/RESULTS.md: 15 minutes on a quiet machine
 	@$(BIN)/python benchmarks/compare.py
 
-bench-quick: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## the same with less of everything, in two minutes; RESULTS.md stays
+bench-quick: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## the same with less of everything, in five minutes; RESULTS.md stays
 	@mkdir -p $(BENCH)/quick
 	@$(BIN)/python benchmarks/compare.py --quick --out $(BENCH)/quick
 
@@ -74,7 +74,7 @@ site: $(VENV)/.ready-docs ## build the pages into a website: site/index.html
 peers: $(PEERS)/.ready ## install other people's clients and the editors' YAML server into .peers, for tests with them
 
 local: local-ready ## draw with the real libraries: the tests of local models and fleets, in an environment of their own
-	$(say) "local: pytest -m local on $(WORKERS) cores"
+	$(say) "local: pytest -m local with $(WORKERS) workers"
 	@OMP_NUM_THREADS=1 $(LOCAL)/venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -m local -rs tests/local
 
 local-ready: $(LOCAL)/.ready
