@@ -220,19 +220,19 @@ def test_one_file_named_twice_is_not_two_jobs(write: Any) -> None:
 @pytest.mark.parametrize(
     ("marks", "expected"),
     [
-        ((), "people/ann/work/repo/jobs/spring"),
-        (("people/ann/work/repo/jobs",), "people/ann/work/repo/jobs"),
-        (("people/ann/work/repo",), "people/ann/work/repo"),
-        (("people/ann/work/repo", "people/ann/work/repo/jobs/spring"), "people/ann/work/repo/jobs/spring"),
-        (("people/ann/work",), "people/ann/work/repo/jobs/spring"),
-        (("people/ann", "people", "."), "people/ann/work/repo/jobs/spring"),
+        ((), "people/ann/shoots/repo/jobs/spring"),
+        (("people/ann/shoots/repo/jobs",), "people/ann/shoots/repo/jobs"),
+        (("people/ann/shoots/repo",), "people/ann/shoots/repo"),
+        (("people/ann/shoots/repo", "people/ann/shoots/repo/jobs/spring"), "people/ann/shoots/repo/jobs/spring"),
+        (("people/ann/shoots",), "people/ann/shoots/repo/jobs/spring"),
+        (("people/ann", "people", "."), "people/ann/shoots/repo/jobs/spring"),
     ],
     ids=["none", "parent", "root of the repository", "the nearest", "above the repository", "home and above"],
 )
 def test_the_mark_is_sought_up_to_the_repository(tmp_path: Path, marks: tuple[str, ...], expected: str) -> None:
-    folder = tmp_path / "people/ann/work/repo/jobs/spring"
+    folder = tmp_path / "people/ann/shoots/repo/jobs/spring"
     folder.mkdir(parents=True)
-    (tmp_path / "people/ann/work/repo/.git").mkdir()
+    (tmp_path / "people/ann/shoots/repo/.git").mkdir()
     for mark in marks:
         (tmp_path / mark / "flux2batch.toml").touch()
 
