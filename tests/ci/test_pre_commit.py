@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from needing import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 PRE_COMMIT = ROOT / ".peers" / "venv" / ("Scripts/pre-commit.exe" if os.name == "nt" else "bin/pre-commit")
@@ -84,9 +85,7 @@ def test_it_says_what_is_wrong_with_the_files_that_it_is_given(project: Path) ->
 
 @pytest.mark.online
 def test_pre_commit_installs_and_runs_it(project: Path, tmp_path: Path) -> None:
-    if not PRE_COMMIT.is_file():
-        missing = "pre-commit is not installed: run `make peers`"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    needs(PRE_COMMIT.is_file(), "pre-commit is not installed")
     source = _as_repository(tmp_path / "source")
     environ = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "cache"), "PRE_COMMIT_COLOR": "never"}
 

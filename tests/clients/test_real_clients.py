@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needing import needs
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,14 +32,6 @@ CERTIFICATE = (
 )
 
 Emulated = dict[str, str]
-
-
-def _needs(found: bool, what: str) -> None:
-    if found:
-        return
-    if os.environ.get("CI"):
-        pytest.fail(f"{what}: run `make peers`")
-    pytest.skip(f"{what}: run `make peers`")
 
 
 @contextmanager
@@ -77,7 +70,7 @@ def said_by(command: list[str], env: dict[str, str], cwd: Path) -> Any:
 @pytest.fixture
 def python(tmp_path: Path) -> Callable[..., Any]:
     """Runs a script with the Python clients."""
-    _needs(PYTHON.exists(), "the Python clients are not installed")
+    needs(PYTHON.exists(), "the Python clients are not installed")
     return lambda name, env, *args: said_by([str(PYTHON), str(SCRIPTS / name), *args], env, tmp_path)
 
 
@@ -85,7 +78,7 @@ def python(tmp_path: Path) -> Callable[..., Any]:
 def node(tmp_path: Path) -> Callable[..., Any]:
     """Runs a script with the JavaScript clients, which Node looks for beside the script."""
     program = shutil.which("node")
-    _needs(program is not None and (PEERS / "node_modules").is_dir(), "Node or its clients are not installed")
+    needs(program is not None and (PEERS / "node_modules").is_dir(), "Node or its clients are not installed")
 
     def run(name: str, env: dict[str, str]) -> Any:
         beside = tmp_path / name
@@ -114,7 +107,7 @@ def test_the_adapters_of_opentryon_make_edit_and_compose(python: Callable[..., A
 
 
 def test_the_python_client_of_fal_works_over_tls(python: Callable[..., Any], tmp_path: Path):
-    _needs(shutil.which("openssl") is not None, "openssl is not installed")
+    needs(shutil.which("openssl") is not None, "openssl is not installed")
     subprocess.run(CERTIFICATE.split(), cwd=tmp_path, capture_output=True, check=True)
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     with emulating("--one-port", "--tls", certificate, key) as emulated:
