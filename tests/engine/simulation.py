@@ -15,169 +15,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from flux2batch.engine import journal as journal_module
+from simulated_journals import Crash, Journal, SqliteJournal
+from simulated_service import CALM, PRICE, Service, Weather
+
 from flux2batch.engine.clerk import AtOnce, Fact, Written
 from flux2batch.engine.events import (
-    Accepted,
-    AccountRefused,
-    Charge,
-    DownloadFailed,
-    Event,
-    Failed,
-    Frame,
-    LinkExpired,
-    Moderated,
     NotSent,
-    PollFailed,
-    Rejected,
-    Rendered,
     Resubmitted,
-    Saved,
-    SendBegan,
-    StillWorking,
-    Throttled,
-    Ticket,
-    Unanswered,
-    Vanished,
 )
 from flux2batch.engine.executor import Ending, Executor, HungUp, Offer, Resumed
-from flux2batch.engine.journal import Journal as RealJournal
-from flux2batch.engine.lifecycle import ENDED, IN_FLIGHT, UNBORN, Life, Phase, advance
+from flux2batch.engine.lifecycle import ENDED, IN_FLIGHT, UNBORN, Life, Phase
 from flux2batch.engine.policy import Budgets, Throttle, Unknowns
 from flux2batch.engine.scheduler import Scheduler
 from flux2batch.engine.work import Fetch, HangUp, LineUp, Moment, Open, Outcome, Poll, Send, Work
-from flux2batch.money import ZERO, Money, usd
+from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import Shot, ShotId
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-PRICE = usd("0.05")
-
-
-@dataclass(frozen=True)
-class Weather:
-    """How badly things go, as probabilities."""
-
-    unsent: float = 0.04
-    throttled: float = 0.06
-    lost_answer: float = 0.05
-    server_error: float = 0.03
-    rejected: float = 0.02
-    account: float = 0.0
-    moderated: float = 0.04
-    failed: float = 0.02
-    poll_fails: float = 0.1
-    not_yet_found: float = 0.05
-    expired: float = 0.08
-    download_fails: float = 0.1
-    crash_at_append: float = 0.02
-    crash_any_time: float = 0.3
-
-
-CALM = Weather(*[0.0] * 14)
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
-
-@dataclass
-class Task:
-    shot: ShotId
-    ready_s: float
-    end: str
-    charge: Money
-
-
-@dataclass
-class Service:
-    """The service's own books: they outlive every process."""
-
-    chance: random.Random
-    weather: Weather
-    name: str
-    most: int
-    tasks: dict[str, Task] = field(default_factory=dict)
-    posts: Counter[ShotId] = field(default_factory=Counter)
-
-    def active(self, now_s: float) -> int:
-        return sum(task.ready_s > now_s for task in self.tasks.values())
-
-    def post(self, shot: ShotId, now_s: float) -> tuple[Outcome, float]:
-        """What a submit comes to, and how long its answer takes. Booked at once: the answer may still be lost."""
-        roll, weather = self.chance.random, self.weather
-        delay = 0.05 + roll() * 0.4
-        if roll() < weather.account:
-            return AccountRefused(status=402, kind="credits", reason="no credits"), delay
-        if roll() < weather.throttled or (self.name == "bfl" and self.active(now_s) >= self.most):
-            wait = self.chance.choice([None, 0.5, 3.0])
-            return Throttled(wait_s=wait, reason="too many"), delay
-        if roll() < weather.rejected:
-            return Rejected(status=422, reason="no", parameters=()), delay
-        if roll() < weather.server_error / 2:
-            return Unanswered(reason="500 before booking", status=500, excerpt=None), delay
-        task_id = f"{self.name}-{len(self.tasks)}"
-        ends = ["done", "moderated", "failed"]
-        fair = 1 - weather.moderated - weather.failed
-        end = self.chance.choices(ends, [fair, weather.moderated, weather.failed])[0]
-        self.tasks[task_id] = Task(
-            shot, now_s + self.chance.lognormvariate(0.8, 0.2), end, PRICE if end == "done" else ZERO
-        )
-        self.posts[shot] += 1
-        if roll() < weather.lost_answer:
-            return Unanswered(reason="silence", status=None, excerpt=None), delay + 5
-        if roll() < weather.server_error / 2:
-            return Unanswered(reason="502 after booking", status=502, excerpt=None), delay
-        ticket = Ticket(
-            provider=self.name,
-            model=f"{self.name}/m",
-            endpoint="/m",
-            task_id=task_id,
-            poll_url=f"https://x/{task_id}",
-            result_url=None,
-            cancel_url=None,
-        )
-        told = self.name == "bfl"
-        return Accepted(ticket=ticket, charge=_charge(PRICE) if told else None, evidence="answer"), delay
-
-    def poll(self, ticket: Ticket, now_s: float) -> Outcome:
-        roll, task = self.chance.random, self.tasks[ticket.task_id]
-        if roll() < self.weather.poll_fails:
-            return PollFailed(reason="502", status=502, wait_s=None, offline=False)
-        if now_s < task.ready_s:
-            if roll() < self.weather.not_yet_found:
-                return Vanished(reason="not found")
-            return StillWorking(status="Pending", queue_position=None, progress=None, wait_s=1.0, known=True)
-        match task.end:
-            case "moderated":
-                return Moderated(stage="content", reasons=("x",), charge=_charge(ZERO))
-            case "failed":
-                return Failed(reason="x", charge=_charge(ZERO))
-        frame = Frame(url=f"{ticket.poll_url}.png", width=None, height=None, media_type=None, nsfw=False)
-        charge = _charge(task.charge) if self.name == "fal" else None
-        return Rendered(frames=(frame,), expires_at=None, seed=1, prompt=None, charge=charge, details={})
-
-    def fetch(self, work: Fetch) -> Outcome:
-        roll = self.chance.random
-        if roll() < self.weather.expired:
-            return LinkExpired(reason="403")
-        if roll() < self.weather.download_fails:
-            return DownloadFailed(reason="cut", status=None, wait_s=None, offline=False)
-        return Saved(
-            frame=work.frame,
-            path=f"{work.shot}.png",
-            copies=(),
-            sha256="0" * 64,
-            size_bytes=1,
-            width=1,
-            height=1,
-            media_type="image/png",
-            original=None,
-            remark=None,
-        )
-
-
-def _charge(amount: Money) -> Charge:
-    return Charge(usd=amount, source="cost", megapixels_in=None, megapixels_out=None)
 
 
 @dataclass
@@ -197,116 +51,6 @@ class World:
             self._seen = (self.s, self.jump)
             self._now = Moment(self.s, START + timedelta(seconds=self.s) + self.jump)
         return self._now
-
-
-class Journal:
-    """The journal as a list; a process may die just before or just after a fact is durable."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.facts: list[tuple[datetime, ShotId, Event]] = []
-        self.crash_at_append = 0.0
-        self._chance = chance
-        self._lives: dict[ShotId, Life] = {}
-        self._folded = 0
-
-    def write(self, facts: Sequence[Fact]) -> None:
-        dies = self._chance.random() < self._chance_to_die(facts)
-        before = dies and self._chance.random() < 0.5
-        if before:
-            raise Crash
-        self.facts += [(at, shot, fact) for at, shot, fact in facts if shot is not None]
-        if dies:
-            raise Crash
-
-    def _chance_to_die(self, facts: Sequence[Fact]) -> float:
-        """Where money changes hands a death is the likeliest."""
-        costs = any(isinstance(fact, SendBegan | Accepted) for _, _, fact in facts)
-        return self.crash_at_append * (4 if costs else 1)
-
-    def remember(self, shot: ShotId, life: Life) -> None:
-        pass
-
-    def lives(self) -> dict[ShotId, Life]:
-        lives = self._lives
-        for at, shot, fact in self.facts[self._folded :]:
-            lives[shot] = advance(lives.get(shot, UNBORN), fact, at=at)
-        self._folded = len(self.facts)
-        return dict(lives)
-
-    def restart(self) -> None:
-        """The next process finds what is in the list."""
-
-    def standing(self) -> Mapping[ShotId, Life]:
-        """What the next process believes."""
-        return self.lives()
-
-    def close(self) -> None:
-        pass
-
-
-class SqliteJournal(Journal):
-    """The real journal in a file, beside the list: dying closes nothing, and a snapshot may be cut off in the middle.
-
-    The next process believes what `standing` reads from snapshot and events, and that must be what the list says.
-    """
-
-    def __init__(self, chance: random.Random, path: Path) -> None:
-        super().__init__(chance)
-        self._path = path
-        self._real = RealJournal.create(path, run_directory_id="simulated")
-        # No power fails here: what SIGKILL leaves is the same without waiting for the disk.
-        self._real._database.execute("PRAGMA synchronous = OFF")
-
-    def write(self, facts: Sequence[Fact]) -> None:
-        dies = self._chance.random() < self._chance_to_die(facts)
-        if dies and self._chance.random() < 0.5:
-            raise Crash
-        self._real.write(facts)
-        self.facts += [(at, shot, fact) for at, shot, fact in facts if shot is not None]
-        if dies:
-            raise Crash
-
-    def remember(self, shot: ShotId, life: Life) -> None:
-        self._real.remember(shot, life)
-        if self._chance.random() < 0.05:
-            if self._chance.random() < self.crash_at_append * 10:
-                self._die_in_a_snapshot()
-            self._real.write_snapshot()
-
-    def _die_in_a_snapshot(self) -> None:
-        def rows(*_: object) -> tuple[str, ...]:
-            raise Crash
-
-        real, journal_module._snapshot_row = journal_module._snapshot_row, rows
-        try:
-            self._real.write_snapshot()
-        finally:
-            journal_module._snapshot_row = real
-        raise Crash
-
-    def restart(self) -> None:
-        """The next process opens what the last one left, closed or not."""
-        if self._chance.random() < 0.3:
-            self._real.close()  # it ended well enough to write its snapshot
-        else:
-            self._real._database.close()
-        self._real = RealJournal.open(self._path, driving=True)
-        self._real._database.execute("PRAGMA synchronous = OFF")
-
-    def standing(self) -> Mapping[ShotId, Life]:
-        standing = self._real.standing()
-        agreed = super().lives()
-        for shot, life in agreed.items():
-            if life.phase in ENDED:
-                assert standing.ended[shot].phase is life.phase
-                assert standing.ended[shot].charged + standing.ended[shot].at_risk == life.committed
-            else:
-                assert standing.open[shot] == life, f"{shot}: the snapshot and its events disagree"
-        assert len(standing.open) + len(standing.ended) == len(agreed)
-        return {**agreed, **standing.open}
-
-    def close(self) -> None:
-        self._real._database.close()
 
 
 class Hands:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from simulation import CALM, PRICE, Crash, Hands, Journal, NoPurse, Plan, Service, Story, Watcher, Weather, World, check
+from simulated_journals import Crash, Journal
+from simulated_service import CALM, PRICE, Service, Weather
+from simulation import Hands, NoPurse, Plan, Story, Watcher, World, check
 
 from flux2batch.engine.calling import Called, safety_net
 from flux2batch.engine.events import Intended, Ticket

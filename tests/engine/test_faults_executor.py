@@ -6,7 +6,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from simulation import CALM, Hands, Journal, NoPurse, Plan, Service, Watcher, World
+from simulated_journals import Journal
+from simulated_service import CALM, Service
+from simulation import Hands, NoPurse, Plan, Watcher, World
 from test_lifecycle import AT, accepted, intended, life_of, rendered
 
 from flux2batch.engine.clerk import Fact

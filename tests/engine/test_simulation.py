@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from simulation import CALM, SHOTS, Weather, check, tell
+from simulated_service import CALM, Weather
+from simulation import SHOTS, check, tell
 
 from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.policy import Unknowns
