@@ -5,11 +5,7 @@ looked at when the delay that is to be expected since the last look is worth one
 ready, then closer and closer together. With the distribution of the latencies known this is within a few hundredths of
 the best that can be done at the same number of polls (reckoned backwards by `benchmarks/loopback/sample.py`).
 
-Tried, and no better: looking when a fixed share of those still waiting should be ready (costs a fifth more polls at
-the same delay, and bunches them); taking the moment of the answer for the moment of readiness (it is late by half the
-gap between two looks, so every later look was later still, and the delay grew as a run went on); a price of polls that
-rises while they queue for their allowance (it swings; to serve the longest due first does as well without it); asking
-first for those most likely to be ready (no gain over the longest due).
+What was tried and is no better stands in docs/performance-notes.md.
 """
 
 from __future__ import annotations
