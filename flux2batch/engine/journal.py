@@ -21,7 +21,7 @@ from typing import cast, get_args
 from flux2batch.durable import sync_folder
 from flux2batch.engine import records, snapshot
 from flux2batch.engine.events import Event, RunEvent, ShotEvent
-from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase, advance
+from flux2batch.engine.lifecycle import ENDED, NO_COUNTS, UNBORN, IllegalEvent, Life, Phase, advance
 from flux2batch.engine.rescue import keep, rescue_of
 from flux2batch.engine.snapshot import Snapshot
 from flux2batch.errors import GoneForGood, MachineError
@@ -209,7 +209,10 @@ class Journal:
 
     def remember(self, shot: ShotId, life: Life) -> None:
         """Note what a shot has become, so that the next snapshot need not replay it."""
-        self._fresh[shot] = life
+        # Counters also count outcomes that are no facts (a download that failed and is tried again): what has them is
+        # replayed, so that the snapshot is what the events say and nothing more.
+        if life.counters == NO_COUNTS:
+            self._fresh[shot] = life
         if self._since_snapshot >= _SNAPSHOT_EVERY:
             self.write_snapshot()
 
