@@ -29,6 +29,12 @@ def test_the_journal_in_a_file_and_the_one_in_memory_agree_whatever_dies(service
         check(tell(seed, service=service, sqlite=tmp_path / f"{seed}.db"))
 
 
+@pytest.mark.parametrize("seed", [1100, 2620, 3480])
+def test_the_snapshot_counts_only_what_is_a_fact(seed: int, tmp_path: Path):
+    """A link expired after a download that failed and left no event."""
+    check(tell(seed, service="bfl", sqlite=tmp_path / "journal.db"))
+
+
 def test_resubmitting_unknowns_pays_no_more_often_than_was_decided():
     for seed in range(SEEDS // 6):
         check(tell(seed, unknowns=Unknowns(rule="resubmit", most=2)), resubmits=2)
