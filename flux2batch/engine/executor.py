@@ -393,11 +393,14 @@ class Executor:
         until_s = self._clock.now().s + _RESCUE_S
         while True:
             self._give_up(error)
+            untried = bool(self._gathering.facts)  # learnt while the clerk was at it: no fact is lost that nobody wrote
             self._gathering = batch = batch.and_then(self._gathering)
             hopeless = isinstance(error, GoneForGood) or not any(isinstance(e, Accepted) for _, _, e in batch.facts)
-            if self._clock.now().s >= until_s or (hopeless and not self._scheduler.is_sending):
+            is_over = self._clock.now().s >= until_s or (hopeless and not self._scheduler.is_sending)
+            if is_over and not untried:
                 raise FactsUnrecorded(error, batch.facts) from error
-            self._pause()
+            if not untried:
+                self._pause()
             batch, self._gathering = self._gathering, _Batch()
             self._clerk.write(batch.facts, batch.changed)
             written = self._clerk.wait()

@@ -129,6 +129,7 @@ class Journal:
         self._path = path
         self._driving = driving
         self._inode = path.stat().st_ino
+        self._told_gone = False
         self._fresh: dict[ShotId, Life] = {}  # of shots that changed since the last snapshot, where it is known
         self._since_snapshot = 0
 
@@ -175,6 +176,8 @@ class Journal:
         with suppress(sqlite3.Error, MachineError):
             if self._driving and self._since_snapshot and not self._database.in_transaction:
                 self.write_snapshot()
+            if self._driving and not self._told_gone and self._is_gone():
+                keep(self._database, self._path, ())  # closing would let go of all that is left of it
         self._database.close()
 
     # Writing.
@@ -237,15 +240,18 @@ class Journal:
 
     def _still_there(self, rows: Sequence[tuple[str, str | None, str, str]]) -> None:
         """Writing into a file that somebody deleted would be writing into nothing: all of it is kept elsewhere."""
-        try:
-            same = self._path.stat().st_ino == self._inode
-        except OSError:
-            same = False
-        if not same:
+        if self._is_gone():
+            self._told_gone = True
             gone = f"The journal {self._path} was removed or replaced while it was in use."
             if keep(self._database, self._path, rows):
                 gone += f" What it held is kept in {rescue_of(self._path).name} beside it; the next run puts it back."
             raise GoneForGood(gone)
+
+    def _is_gone(self) -> bool:
+        try:
+            return self._path.stat().st_ino != self._inode
+        except OSError:
+            return True
 
     # Reading.
 

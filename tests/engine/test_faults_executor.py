@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from simulated_journals import Journal
 from simulated_service import CALM, Service
-from simulation import Hands, NoPurse, Plan, Watcher, World
+from simulation import Hands, NoPurse, Plan, SlowClerk, Watcher, World
 from test_lifecycle import AT, accepted, intended, life_of, rendered
 
-from flux2batch.engine.clerk import Fact
-from flux2batch.engine.events import SendBegan
+from flux2batch.engine.clerk import Clerk, Fact
+from flux2batch.engine.events import Accepted, SendBegan
 from flux2batch.engine.executor import Ending, Executor, FactsUnrecorded, Offer
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.policy import Budgets, Overrun, Throttle, Unknowns
@@ -26,14 +26,15 @@ from flux2batch.planning.shot import Shot, ShotId
 class Trouble:
     """One run in calm weather, with one thing around it that fails."""
 
-    def __init__(self, *, count: int = 12, stalls: bool = False) -> None:
-        self.world = World(Service(chance=random.Random(1), weather=CALM, name="bfl", most=24))
+    def __init__(self, *, count: int = 12, stalls: bool = False, seed: int = 1) -> None:
+        self.world = World(Service(chance=random.Random(seed), weather=CALM, name="bfl", most=24))
         self.journal: Journal = Journal(random.Random(1))
         self.plan = Plan({}, count, "bfl")
         self.purse: object = NoPurse()
         self.observer: object = Watcher(None)
         self.hands = Stalling(self.world) if stalls else Hands(self.world, float("inf"))
         self.executor: Executor | None = None
+        self.clerk: Clerk | None = None
 
     def scheduler(self) -> Scheduler:
         return Scheduler(
@@ -56,6 +57,7 @@ class Trouble:
             observer=self.observer,
             budgets=Budgets(run_directory_usd=None, call_usd=None),
             committed=ZERO,
+            clerk=self.clerk,
         )
         return self.executor.run(self.plan, [])
 
@@ -164,12 +166,14 @@ class Failing(Journal):
         self.world, self.kind, self.for_s, self.error = world, kind, for_s, error
         self.since: float | None = None
         self.tries = 0
+        self.last_tried: Sequence[Fact] = ()
 
     def write(self, facts: Sequence[Fact]) -> None:
         if self.since is None and any(type(fact).__name__ == self.kind for _, _, fact in facts):
             self.since = self.world.s
         if self.since is not None and self.world.s < self.since + self.for_s:
             self.tries += 1
+            self.last_tried = facts
             raise self.error("The journal cannot be written: database or disk is full.")
         super().write(facts)
 
@@ -228,6 +232,20 @@ def test_f25_a_journal_that_is_gone_is_not_waited_for_but_answers_under_way_are(
 
     assert len(told.value.recover) == len(trouble.world.service.tasks) > 0
     assert trouble.world.s < 10
+
+
+# Red where the facts that came while the last attempt was under way are told, but not tried.
+@pytest.mark.parametrize("seed", range(8))
+def test_f25_what_was_learnt_while_the_journal_went_is_offered_to_it_too(seed: int):
+    trouble = Trouble(seed=seed)
+    trouble.journal = failing = Failing(trouble.world, kind="Accepted", for_s=float("inf"), error=GoneForGood)
+    trouble.clerk = SlowClerk(failing, trouble.world, trouble.hands)
+
+    with pytest.raises(FactsUnrecorded):
+        trouble.run()
+
+    offered = {event.ticket.task_id for _, _, event in failing.last_tried if isinstance(event, Accepted)}
+    assert offered == set(trouble.world.service.tasks)
 
 
 class StopsNow(Watcher):

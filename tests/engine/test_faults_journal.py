@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from test_lifecycle import AT, WAY_TO_UNKNOWN
+from test_lifecycle import AT, WAY_TO_UNKNOWN, intended
 
 from flux2batch.engine.journal import Journal
 from flux2batch.engine.lifecycle import Phase
+from flux2batch.engine.rescue import put_back
 from flux2batch.engine.run_directory import Purpose, drive
 from flux2batch.planning.shot import ShotId
 
@@ -129,3 +130,16 @@ def test_f27_a_last_write_that_was_torn_is_as_if_it_had_not_been(killed: tuple[P
             assert journal.life(A).phase is Phase.UNKNOWN
     with closing(Journal.open(left / "journal.db", driving=True)) as whole:
         assert whole.life(A).phase is Phase.UNKNOWN
+
+
+def test_f25_a_journal_that_is_deleted_after_its_last_fact_is_kept_when_it_is_closed(tmp_path: Path):
+    path = tmp_path / "journal.db"
+    journal = Journal.create(path, run_directory_id="x")
+    journal.append([(A, intended())], at=AT)
+    path.unlink()
+
+    journal.close()
+
+    assert put_back(path)
+    with closing(Journal.open(path, driving=True)) as again:
+        assert [entry.shot for entry in again.entries()] == [A]
