@@ -42,21 +42,9 @@ class Thumbnail:
     height: int | None
 
 
-def thumbnail_name(sha256: str, size: int) -> str:
-    """The file name of a thumbnail: it is the picture's, not the path's, so a moved picture keeps it."""
-    return f"{sha256[:24]}-{size}{EXTENSION}"
-
-
-def thumbnail(source: Path, target: Path, size: int) -> Thumbnail | Flaw:
-    """One thumbnail, its longer side at most `size`."""
-    made = thumbnails(source, {size: target})
-    return made if isinstance(made, Flaw) else made[0]
-
-
 def thumbnails(source: Path, targets: Mapping[int, Path]) -> tuple[Thumbnail, ...] | Flaw:
     """Several sizes of one picture, which is opened once. What is there already is not made again.
 
-    A target that ends with `.webp` becomes a WebP, any other a JPEG.
     Raises OSError where a thumbnail cannot be written: the sheet can do without, so the caller decides.
     """
     sizes = sorted(targets, reverse=True)
@@ -123,10 +111,7 @@ def _on_paper(image: Image.Image) -> Image.Image:
 
 def _save(image: Image.Image, target: Path) -> None:
     buffer = BytesIO()
-    if target.suffix == ".webp":
-        image.save(buffer, "WEBP", quality=_QUALITY, method=0)  # more effort: a tenth less for twice the time
-    else:
-        _on_paper(image).save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+    _on_paper(image).save(buffer, "JPEG", quality=_QUALITY, optimize=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Two threads may make the same one: each writes its own file, and the later name stands.
     part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")

@@ -18,7 +18,7 @@ from flux2batch.planning.files.folder import JobFolder, OpenFile
 from flux2batch.reading.load import folder_of_the_job
 from flux2batch.reporting.sheet_data import last_name, picture_key
 from flux2batch.reporting.sheet_story import KnownShot, PlanUnreadable, ReferenceNamed, RunStory, plan_rows
-from flux2batch.running.thumbnail_folder import ThumbnailFolder, Wanted
+from flux2batch.running.thumbnail_folder import ThumbnailFolder, Wanted, small_name
 
 PLAN = "plan.jsonl"
 _MOST_PLAN_BYTES = 2_000_000_000
@@ -196,4 +196,4 @@ class ReferenceThumbnails:
             if file is None:
                 return None
             self._folder.make([Wanted(key, file)])
-        return f"{key}-s.webp" if self._folder.has(key) else None
+        return small_name(key) if self._folder.has(key) else None

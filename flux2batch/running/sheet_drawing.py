@@ -16,7 +16,7 @@ from flux2batch.reporting.sheet_choice import Chooses, choice_of, said_of
 from flux2batch.reporting.sheet_data import Remark, Remarks, ShownRun, sheet_data
 from flux2batch.reporting.sheet_story import KnownShot
 from flux2batch.running.recorded_run import Present, RecordedRun, ReferenceThumbnails, thumbnails_wanted
-from flux2batch.running.thumbnail_folder import FOLDER, ThumbnailFolder, Wanted
+from flux2batch.running.thumbnail_folder import FOLDER, ThumbnailFolder, Wanted, names_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,5 +178,5 @@ def names_in(data: Mapping[str, Any], folder: ThumbnailFolder) -> Iterable[str]:
     at = data["columns"].index("thumb")
     keys = dict.fromkeys(row[at] for row in data["shots"] if row[at] is not None)
     for key in keys:
-        yield from (name for name in (f"{key}-s.webp", f"{key}-l.webp") if folder.has_file(name))
+        yield from (name for name in names_of(key) if folder.has_file(name))
     yield from dict.fromkeys(one["thumb"] for one in data["references"] if one["thumb"] is not None)

@@ -15,7 +15,7 @@ from flux2batch.reporting.sheet_page import page_of
 from flux2batch.running.new_files import INDEX, new_file, pack, replace_page
 from flux2batch.running.recorded_run import RecordedRun, open_recorded
 from flux2batch.running.sheet_drawing import EVERYTHING, Drawn, Layout, Selected, draw
-from flux2batch.running.thumbnail_folder import FOLDER, ThumbnailFolder
+from flux2batch.running.thumbnail_folder import FOLDER, ThumbnailFolder, is_small
 
 SEVERAL = "sheet.html"
 _MOST_INLINE = 64_000_000
@@ -83,7 +83,7 @@ def write_single_file(roots: Path | Sequence[Path], *, target: Path, selected: S
 def put_inside(drawn: Drawn, target: Path) -> WrittenSheet:
     """Write a sheet with its thumbnails inside."""
     small_only = drawn.thumbnails.size_of(drawn.names) > _MOST_INLINE
-    names = [name for name in drawn.names if name.endswith("-s.webp") or not small_only]
+    names = [name for name in drawn.names if is_small(name) or not small_only]
     drawn.data["inline"] = {name: _as_uri(drawn.thumbnails.path / name) for name in names}
     size = replace_page(target, page_of(drawn.data))
     return written_sheet(drawn, target, size, small_only=small_only)
@@ -129,7 +129,7 @@ def _thumbnails_beside(stack: ExitStack, folder: Path) -> ThumbnailFolder:
 
 
 def _as_uri(file: Path) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}"
+    return f"data:image/jpeg;base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
 def written_sheet(

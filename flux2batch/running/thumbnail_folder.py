@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flux2batch.errors import MachineError
 from flux2batch.pictures.checking import Flaw
-from flux2batch.pictures.thumbnails import LARGE, SMALL, thumbnails
+from flux2batch.pictures.thumbnails import EXTENSION, LARGE, SMALL, thumbnails
 
 FOLDER = ".sheet"
 _SIZES = {"s": SMALL, "l": LARGE}
@@ -27,9 +27,19 @@ class Wanted:
     source: Path
 
 
+def small_name(key: str) -> str:
+    """The file that a picture's small thumbnail is."""
+    return f"{key}-s{EXTENSION}"
+
+
+def is_small(name: str) -> bool:
+    """Whether a file is one."""
+    return name.endswith(small_name(""))
+
+
 def names_of(key: str) -> tuple[str, ...]:
     """The files that a picture's thumbnails are."""
-    return tuple(f"{key}-{size}.webp" for size in _SIZES)
+    return tuple(f"{key}-{size}{EXTENSION}" for size in _SIZES)
 
 
 class ThumbnailFolder:
@@ -55,7 +65,7 @@ class ThumbnailFolder:
 
     def has(self, key: str) -> bool:
         """Whether a picture's thumbnails are there."""
-        return f"{key}-s.webp" in self._there
+        return small_name(key) in self._there
 
     def has_file(self, name: str) -> bool:
         """Whether there is a file of this name."""
@@ -105,7 +115,7 @@ class ThumbnailFolder:
             self._begun.clear()
 
     def _make(self, wanted: Wanted) -> None:
-        targets = {_SIZES[size]: self.path / f"{wanted.key}-{size}.webp" for size in _SIZES}
+        targets = {size: self.path / name for size, name in zip(_SIZES.values(), names_of(wanted.key), strict=True)}
         if isinstance(thumbnails(wanted.source, targets), Flaw):
             self._hopeless.add(wanted.key)
         else:

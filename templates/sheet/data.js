@@ -93,7 +93,7 @@ const data = (() => {
   // size: "s" or "l".
   function thumb(base, size) {
     if (!base) return null;
-    const names = [`${base}-${size}.webp`, `${base}-${size === "s" ? "l" : "s"}.webp`];
+    const names = [`${base}-${size}.jpg`, `${base}-${size === "s" ? "l" : "s"}.jpg`];
     if (inline) return names.map((name) => inline[name]).find((uri) => typeof uri === "string" && uri.startsWith("data:image/")) || null;
     return address(`.sheet/${names[0]}`);
   }

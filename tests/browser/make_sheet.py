@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from flux2batch.pictures.thumbnails import LARGE, SMALL
 from flux2batch.reporting.sheet_data import COLUMNS
 from flux2batch.reporting.sheet_page import page_of
 
@@ -95,10 +96,10 @@ class Sheet:
         for number, (key, file, width, height, text) in enumerate(self._pictures):
             if not faces or number < faces:
                 picture = painter(text, width, height)
-                drawn.append((_webp(picture, 256), _webp(picture, 768), _png(picture)))
+                drawn.append((_jpeg(picture, SMALL), _jpeg(picture, LARGE), _png(picture)))
             small, large, original = drawn[number % len(drawn)]
-            (thumbnails / f"{key}-s.webp").write_bytes(small)
-            (thumbnails / f"{key}-l.webp").write_bytes(large)
+            (thumbnails / f"{key}-s.jpg").write_bytes(small)
+            (thumbnails / f"{key}-l.jpg").write_bytes(large)
             if originals and file:
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (folder / file).write_bytes(original)
@@ -113,12 +114,12 @@ def _axis(name: str, values: Sequence[Any]) -> Data:
     return {"name": name, "title": name, "kind": kind, "numeric": False, "values": made}
 
 
-def _webp(picture: Image.Image, side: int) -> bytes:
+def _jpeg(picture: Image.Image, side: int) -> bytes:
 
     small = picture.convert("RGB")
     small.thumbnail((side, side))
     written = io.BytesIO()
-    small.save(written, format="WEBP", quality=78, method=1)
+    small.save(written, format="JPEG", quality=82)
     return written.getvalue()
 
 

@@ -149,9 +149,8 @@ def test_a_filter_on_text_finds_words_in_any_order(open_sheet: Any) -> None:
 
     page.keyboard.press("/")
     page.keyboard.type("snow GOLDEN")
-    page.wait_for_selector(".chip")
+    page.get_by_text("33 of 132 shots").wait_for()
 
-    assert shown(page) == "33 of 132 shots"
     page.keyboard.press("Escape")
     assert shown(page) == "132 shots"
 
@@ -221,8 +220,8 @@ def test_larger_thumbnails_are_taken_from_the_larger_files(open_sheet: Any) -> N
     page.locator("#size").fill("420")
     large = page.locator(".cell img").first
 
-    assert small.endswith("-s.webp")
-    assert large.get_attribute("src").endswith("-l.webp")
+    assert small.endswith("-s.jpg")
+    assert large.get_attribute("src").endswith("-l.jpg")
     assert large.bounding_box()["width"] == pytest.approx(420, abs=2)
 
 

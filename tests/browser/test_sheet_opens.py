@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from make_sheet import SHEETS, campaign, experiment, many, plain, runs
 
+from flux2batch.pictures.thumbnails import LARGE
+
 UNDECODED = """() => [...document.images].filter((image) => image.currentSrc && image.checkVisibility())
     .filter((image) => !image.complete || image.naturalWidth === 0).map((image) => image.src.slice(0, 200))"""
 
@@ -125,9 +127,9 @@ def test_a_single_file_needs_nothing_beside_it(open_page: Any, tmp_path: Path) -
 
     sheet = experiment()
     sheet.write(tmp_path / "made", faces=3, originals=False)
-    thumbnails = (tmp_path / "made" / ".sheet").glob("*.webp")
+    thumbnails = (tmp_path / "made" / ".sheet").glob("*.jpg")
     sheet.data["inline"] = {
-        file.name: f"data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" for file in thumbnails
+        file.name: f"data:image/jpeg;base64,{base64.b64encode(file.read_bytes()).decode()}" for file in thumbnails
     }
     from flux2batch.reporting.sheet_page import page_of
 
@@ -141,7 +143,7 @@ def test_a_single_file_needs_nothing_beside_it(open_page: Any, tmp_path: Path) -
     page.keyboard.press("Enter")
     wait_for_pictures(page)
 
-    assert page.locator("#lightbox .preview").evaluate("(image) => image.naturalWidth") == 768
+    assert page.locator("#lightbox .preview").evaluate("(image) => image.naturalWidth") == LARGE
 
 
 def test_it_works_from_a_web_server_too(context: Any, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_single_file_has_both_sides_inside() -> None:
     data = sheet("runs/after", "--against", "runs/before", "--single-file")
 
     assert len(data["inline"]) == 8
-    assert all(uri.startswith("data:image/webp;base64,") for uri in data["inline"].values())
+    assert all(uri.startswith("data:image/jpeg;base64,") for uri in data["inline"].values())
 
 
 def test_it_lies_beside_the_sheet_of_the_run_and_leaves_that_alone(capsys: Said) -> None:

@@ -41,7 +41,7 @@ def files_under(folder: Path) -> dict[str, bytes]:
 
 def thumbs_of(data: dict[str, Any]) -> set[str]:
     at = data["columns"].index("thumb")
-    return {f"{row[at]}-{size}.webp" for row in data["shots"] if row[at] for size in "sl"}
+    return {f"{row[at]}-{size}.jpg" for row in data["shots"] if row[at] for size in "sl"}
 
 
 # The page.
@@ -155,7 +155,7 @@ def test_a_single_file_needs_nothing_beside_it(capsys: Said) -> None:
 
     data = data_in(Path("sent/study.html"))
     assert set(data["inline"]) == thumbs_of(data)
-    assert all(uri.startswith("data:image/webp;base64,") for uri in data["inline"].values())
+    assert all(uri.startswith("data:image/jpeg;base64,") for uri in data["inline"].values())
     assert list(files_under(Path("sent"))) == ["study.html"]
     assert not (root / "index.html").exists()
     assert re.search(r"2 pictures, [\d.]+ [kM]B\n", capsys.readouterr().err)

@@ -100,8 +100,8 @@ def test_a_done_cell_has_everything_that_stands_beside_a_picture(tmp_path: Path)
     assert (cell["task"], cell["seconds"]) == ("task-0000", 4.0)
     assert cell["reason"] == "jpeg was asked for, png came"
     assert cell["params"] == {"model": "bfl/flux-2-flex", "width": 64, "height": 48, "guidance": 2.5}
-    assert (tmp_path / "page" / ".sheet" / f"{cell['thumb']}-s.webp").is_file()
-    assert (tmp_path / "page" / ".sheet" / f"{cell['thumb']}-l.webp").is_file()
+    assert (tmp_path / "page" / ".sheet" / f"{cell['thumb']}-s.jpg").is_file()
+    assert (tmp_path / "page" / ".sheet" / f"{cell['thumb']}-l.jpg").is_file()
 
 
 def test_money_in_doubt_is_shown_as_such(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_runs_lie_side_by_side_with_the_run_as_an_axis(tmp_path: Path) -> None:
         ("final", "final/owl-3.0.png"),
     }
     assert data["storage_key"] == "flux2batch:id-of-draft+id-of-final"
-    assert all((tmp_path / "runs" / ".sheet" / f"{c['thumb']}-s.webp").is_file() for c in cells)
+    assert all((tmp_path / "runs" / ".sheet" / f"{c['thumb']}-s.jpg").is_file() for c in cells)
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:

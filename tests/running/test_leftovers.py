@@ -13,9 +13,9 @@ from flux2batch.running.leftovers import sweep_thumbnails
 
 def test_parts_are_removed_and_thumbnails_stay(tmp_path: Path):
     names = {
-        ".r1-l.webp.4711-140661597046464.part": False,
-        ".r2-l.webp.4711.part": False,
-        "r5-l.webp": True,
+        ".r1-l.jpg.4711-140661597046464.part": False,
+        ".r2-l.jpg.4711.part": False,
+        "r5-l.jpg": True,
         "notes.part": True,
     }
     for name in names:
@@ -44,9 +44,9 @@ def test_a_thumbnail_whose_part_is_taken_for_a_leftover_is_made_all_the_same(tmp
     sweeping.start()
     count = 0
     while sweeping.is_alive() and count < 2000:  # until it has met one, or the machine never lets them meet
-        thumbnails(source, {32: made / f"{count}.webp"})
+        thumbnails(source, {32: made / f"{count}.jpg"})
         count += 1
     over.set()
     sweeping.join()
 
-    assert len(list(made.glob("*.webp"))) == count
+    assert len(list(made.glob("*.jpg"))) == count
