@@ -59,7 +59,7 @@ torture: $(VENV)/.ready-dev ## the long tests: tens of thousands of simulations,
 bench: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## measure beside others, write benchmarks/RESULTS.md: 15 minutes on a quiet machine
 	@$(BIN)/python benchmarks/compare.py
 
-bench-quick: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## the same with less of everything, in five minutes; RESULTS.md stays
+bench-quick: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## the same with less of everything, in two minutes; RESULTS.md stays
 	@mkdir -p $(BENCH)/quick
 	@$(BIN)/python benchmarks/compare.py --quick --out $(BENCH)/quick
 

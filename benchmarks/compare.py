@@ -55,7 +55,7 @@ WORKS = (
 def main() -> int:
     """Run, write, say where."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--quick", action="store_true", help="some five minutes, with less of everything")
+    options.add_argument("--quick", action="store_true", help="two minutes, with less of everything")
     options.add_argument("--only", action="append", default=[], help="one work of them; repeatable")
     options.add_argument("--out", type=Path, default=HERE, help="where RESULTS.md and plots/ are written")
     given = options.parse_args()

@@ -21,12 +21,11 @@ from urllib.parse import urlsplit
 
 from figures import OURS, Figure, parser, tell
 
-_LATENCY_S = 12
-_SERVE = f"""
+_SERVE = """
 import sys, time
 began = time.perf_counter()
 from flux2batch.emulator.server import Emulator
-emulator = Emulator(active_limit=None, balance_usd=10_000_000, latency="{_LATENCY_S}")
+emulator = Emulator(active_limit=None, balance_usd=10_000_000, latency=sys.argv[1])
 emulator.start()
 print(emulator.bfl_base_url, emulator.bfl_api_key, time.perf_counter() - began, flush=True)
 sys.stdin.read()
@@ -34,9 +33,9 @@ emulator.stop()
 """
 SERVERS = {
     OURS: [sys.executable, "-c", _SERVE],
-    "http.server": [sys.executable, str(Path(__file__).parent / "peers" / "bare_server.py"), str(_LATENCY_S)],
+    "http.server": [sys.executable, str(Path(__file__).parent / "peers" / "bare_server.py")],
 }
-"""How each is started: it prints its address, a key and how long it took."""
+"""How each is started, with the seconds that a picture takes: it prints its address, a key and how long it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +45,7 @@ class Asked:
     tasks: int
     size: int
     clients: int
+    latency_s: int  # of every picture, so that all are in flight before one is ready
 
 
 class Connections:
@@ -81,7 +81,9 @@ def spread(work, pieces: list, clients: int) -> tuple[list, float]:
 
 def measure(command: list[str], asked: Asked) -> dict[str, float]:
     """One server from start to end."""
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [*command, str(asked.latency_s)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert server.stdin is not None
     assert server.stdout is not None
     try:
@@ -123,7 +125,7 @@ def _rates(base: str, key: str, asked: Asked) -> dict[str, float]:
         return sizes
 
     polling, submits_s = spread(submit, list(range(asked.tasks)), asked.clients)
-    time.sleep(_LATENCY_S)  # until every task is ready: what is measured is the fetching
+    time.sleep(asked.latency_s)  # until every task is ready: what is measured is the fetching
     samples, polls_s = spread(poll, polling, asked.clients)
     _, drawn_s = spread(download, samples, asked.clients)
     again = samples[-1000:]
@@ -143,7 +145,8 @@ def main() -> None:
     options.add_argument("--size", type=int, default=256)
     options.add_argument("--clients", type=int, default=8)
     given = options.parse_args()
-    asked = Asked(tasks=1000 if given.quick else given.tasks, size=given.size, clients=given.clients)
+    tasks, latency_s = (500, 2) if given.quick else (given.tasks, 12)
+    asked = Asked(tasks=tasks, size=given.size, clients=given.clients, latency_s=latency_s)
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in SERVERS}
     for _ in range(given.rounds):
         for name, command in SERVERS.items():

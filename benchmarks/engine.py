@@ -38,7 +38,8 @@ class Case:
     cpu_goal_s: float | None  # per 1,000 shots
     memory_goal_mb: int
     clients: tuple[str, ...]
-    when: Literal["quick", "full", "always"]
+    when: Literal["quick", "full"]
+    rounds: int = 1
 
 
 _BFL = (OURS, "requests", "httpx", "OpenTryOn")
@@ -54,14 +55,14 @@ CASES = (
         goal=1.03,
         cpu_goal_s=None,  # mostly the start of the program
         memory_goal_mb=60,
-        clients=_BFL,
+        clients=(OURS, "requests"),
         when="quick",
     ),
     Case(
         name="24 at once",
         protocol="bfl",
         slots=24,
-        shots=120,
+        shots=96,
         median_s=2.2,
         polls_per_s=20,
         goal=1.03,
@@ -69,19 +70,34 @@ CASES = (
         memory_goal_mb=60,
         clients=_BFL,
         when="full",
+        rounds=2,
+    ),
+    Case(
+        name="256 shots, all at once",
+        protocol="fal",
+        slots=256,
+        shots=256,
+        median_s=5.3,
+        polls_per_s=300,
+        goal=1.06,
+        cpu_goal_s=None,
+        memory_goal_mb=60,
+        clients=(OURS, "requests", "fal-client"),
+        when="quick",
     ),
     Case(
         name="256 at once",
         protocol="fal",
         slots=256,
-        shots=768,
+        shots=512,
         median_s=5.3,
         polls_per_s=300,
         goal=1.06,
         cpu_goal_s=8,
         memory_goal_mb=60,
         clients=(*_FAL, "flux2batch, no sheet", "flux2batch, no journal"),
-        when="always",
+        when="full",
+        rounds=2,
     ),
     Case(
         name="1,000 at once",
@@ -93,7 +109,7 @@ CASES = (
         goal=1.05,
         cpu_goal_s=8,
         memory_goal_mb=60,
-        clients=_FAL,
+        clients=(OURS, "requests", "fal-client"),
         when="full",
     ),
     Case(
@@ -114,7 +130,7 @@ CASES = (
 
 def main() -> None:
     """Measure and print."""
-    asked = parser(__doc__, rounds=1)
+    asked = parser(__doc__, rounds=0)
     asked.add_argument("--case", action="append", default=[], help="only cases whose name begins so")
     asked.add_argument("--without-peers", action="store_true")
     options = asked.parse_args()
@@ -123,11 +139,11 @@ def main() -> None:
     for case in CASES:
         if options.case and not case.name.startswith(tuple(options.case)):
             continue
-        if not options.case and case.when == ("full" if options.quick else "quick"):
+        if not options.case and case.when != ("quick" if options.quick else "full"):
             continue
         clients = [client for client in case.clients if not options.without_peers or client.startswith(OURS)]
         seen: dict[str, list[Seen]] = {client: [] for client in clients if CLIENTS[client].is_there()}
-        for number in range(options.rounds):
+        for number in range(options.rounds or case.rounds):
             for client, rounds in seen.items():
                 rounds.append(_once(case, client, seed=number))
         _show(case, seen)

@@ -1,6 +1,6 @@
 """Measure thumbnails: pictures a second of 1 MP and 4 MP on two cores, beside ImageMagick's montage and libvips.
 
-    python benchmarks/thumbnails.py [--pictures 60] [--distinct 12] [--quick] [--rounds N] [--json FILE]
+    python benchmarks/thumbnails.py [--pictures 40] [--distinct 12] [--quick] [--rounds N] [--json FILE]
 
 Each tool gets the same files in the same round and makes thumbnails of 256 pixels: ours in two threads, montage in
 batches of 16 and with the hint of size that its documents advise for JPEG, vipsthumbnail as two processes with half of
@@ -27,6 +27,7 @@ from flux2batch.pictures.checking import Flaw
 from flux2batch.pictures.thumbnails import LARGE, SMALL, thumbnails
 
 CORES = 2
+KINDS = ((1024, "png"), (2048, "png"), (1024, "jpg"), (2048, "jpg"))
 BATCH = 16
 """Of montage: it holds all its pictures at once, and its usual limits end at some forty of 4 MP."""
 
@@ -105,13 +106,13 @@ def cpu_s() -> float:
 def main() -> None:
     """Measure and print."""
     options = parser(__doc__, rounds=1)
-    options.add_argument("--pictures", type=int, default=60)
+    options.add_argument("--pictures", type=int, default=40)
     options.add_argument("--distinct", type=int, default=12)
     given = options.parse_args()
     count = min(given.pictures, 16) if given.quick else given.pictures
     figures = []
     with tempfile.TemporaryDirectory() as name:
-        for side, extension in ((1024, "png"), (2048, "png"), (1024, "jpg"), (2048, "jpg")):
+        for side, extension in KINDS[:1] if given.quick else KINDS:
             folder = Path(name) / f"{side}{extension}"
             sources = files(folder, side=side, extension=extension, pictures=count, distinct=min(given.distinct, count))
             label = f"{'1' if side == 1024 else '4'} MP {extension.upper()}"

@@ -17,4 +17,4 @@ def ledger(directory: str | os.PathLike[str]) -> list[Row]:
     the last digit they stand in the ledger's own files. Raises UsageError where there is no run directory.
     """
     with look_into(Path(directory)) as opened:
-        return flat({name: getattr(line, name) for name in COLUMNS} for line in lines(opened.journal.entries()))
+        return flat({name: getattr(line, name) for name in COLUMNS} for line in lines(opened.journal.entries_by_shot()))

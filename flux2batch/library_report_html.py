@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import stat
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from flux2batch import html_text
 from flux2batch.money import show
 from flux2batch.reporting.sheet_data import picture_key
-from flux2batch.running.thumbnail_folder import FOLDER
+from flux2batch.running.thumbnail_folder import FOLDER, as_uri, small_name
 
 if TYPE_CHECKING:
     from flux2batch.library_run import Outcome, Report
@@ -40,7 +39,7 @@ def _pictures(report: Report) -> Iterator[str]:
     for outcome in report:
         thumbnail = _thumbnail(report.root, outcome)
         if thumbnail is not None:
-            uri = f"data:image/webp;base64,{base64.b64encode(thumbnail).decode()}"
+            uri = as_uri(thumbnail)
             yield html_text.picture(uri, ", ".join(f"{axis} {id}" for axis, id in outcome.coordinates.items()))
 
 
@@ -50,7 +49,9 @@ def _thumbnail(root: Path, outcome: Outcome) -> bytes | None:
         return None
     with suppress(OSError):
         key = picture_key(hashlib.sha256(outcome.image.read_bytes()).hexdigest())
-        small = root / FOLDER / f"{key}-s.webp"
+        if key is None:
+            return None
+        small = root / FOLDER / small_name(key)
         state = small.lstat()
         if stat.S_ISREG(state.st_mode) and state.st_size <= _MOST_BYTES:
             return small.read_bytes()

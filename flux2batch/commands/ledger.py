@@ -56,21 +56,34 @@ def command(
     root = run_directory(directory)
     with look_into(root) as opened:
         chosen = _chosen(root, opened.journal, only=only, picks=picks)
-        lines = [line for line in ledger.lines(opened.journal.entries()) if chosen is None or line.shot in chosen]
+        lines = (line for line in ledger.lines(opened.journal.entries_by_shot()) if _is_in(chosen, line))
+        if by is None and (as_csv or as_json):
+            rows = _shown(ledger.as_csv(lines)) if as_csv else map(ledger.json_line, lines)
+            console.stdout.writelines(rows)
+            return
+        axes: dict[str, None] = {}
+        sums = ledger.totals(_noting(axes, lines), by=by or "model")
         emulated = opened.journal.meta("kind") == "emulated"
     if by is not None:
-        _check(by, lines)
-    if by is None and (as_csv or as_json):
-        console.stdout.writelines(_shown(ledger.as_csv(lines)) if as_csv else ledger.as_jsonl(lines))
-        return
-    sums = ledger.totals(lines, by=by or "model")
+        _check(by, axes)
     if as_csv:
         console.stdout.writelines(_shown(ledger.totals_as_csv(sums, by=by or "model")))
     elif as_json:
         for each in _as_data(by or "model", sums):
             console.print_json(each)
     else:
-        _show(console, root, by or "model", sums, ledger.totals(lines), emulated=emulated)
+        _show(console, root, by or "model", sums, emulated=emulated)
+
+
+def _is_in(chosen: frozenset[str] | None, line: Line) -> bool:
+    return chosen is None or line.shot in chosen
+
+
+def _noting(axes: dict[str, None], lines: Iterable[Line]) -> Iterator[Line]:
+    """The same lines, while the axes that they have are noted."""
+    for line in lines:
+        axes.update(dict.fromkeys(line.coordinates))
+        yield line
 
 
 def _chosen(root: Path, journal: Journal, *, only: str | None, picks: Path | None) -> frozenset[str] | None:
@@ -88,8 +101,7 @@ def _chosen(root: Path, journal: Journal, *, only: str | None, picks: Path | Non
     return frozenset(shot.id for shot in shots if any(chooses(shot, frame) for frame in range(1, shot.frames + 1)))
 
 
-def _check(by: str, lines: Iterable[Line]) -> None:
-    axes = dict.fromkeys(axis for line in lines for axis in line.coordinates)
+def _check(by: str, axes: Iterable[str]) -> None:
     if by in _ALWAYS or by in axes:
         return
     from flux2batch.reading.suggest import did_you_mean
@@ -118,22 +130,23 @@ def _as_data(by: str, sums: Iterable[Total]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _show(
-    console: Console, root: Path, by: str, sums: Sequence[Total], all_of_it: Sequence[Total], *, emulated: bool
-) -> None:
+def _show(console: Console, root: Path, by: str, sums: Sequence[Total], *, emulated: bool) -> None:
+    from flux2batch.reporting.ledger import all_together
+
     if not sums:
         console.say(f"No take is in the books of {root}.")
         return
+    whole = all_together(sums)
     columns = [
         column(by, shrinks=True),
         *(column(title, right=True) for title in ("takes", "pictures", "estimate", "charged", "in doubt")),
     ]
     rows = [_row(styled(each.name or "–", "bold"), each) for each in sums]
-    total = _row(styled("total", "bold"), all_of_it[0]) if len(sums) > 1 else None
+    total = _row(styled("total", "bold"), whole) if len(sums) > 1 else None
     console.print_all(table(columns, rows, total=total, width=console.width))
     if emulated:
         console.say("Emulated: nothing of it was really charged.")
-    console.say(f"{counted(all_of_it[0].takes, 'take')} of {root}")
+    console.say(f"{counted(whole.takes, 'take')} of {root}")
 
 
 def _row(name: Part, total: Total) -> tuple[Part, ...]:

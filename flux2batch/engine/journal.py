@@ -299,6 +299,13 @@ class Journal:
         chosen = "WHERE seq > ?" if shot is None else "WHERE seq > ? AND shot = ?"
         return self._entries(chosen, (after,) if shot is None else (after, shot))
 
+    def entries_by_shot(self) -> Iterator[Entry]:
+        """The events of shots, each shot's together: the shots in the order in which they were begun."""
+        begun = "SELECT shot FROM events WHERE shot IS NOT NULL GROUP BY shot ORDER BY MIN(seq)"
+        with self._suspicion():
+            for (shot,) in self._database.execute(begun):
+                yield from self.entries(shot=ShotId(shot))
+
     def _entries(self, chosen: str, parameters: Sequence[object]) -> Iterator[Entry]:
         rows = self._database.execute(
             f"SELECT seq, at, shot, kind, payload FROM events {chosen} ORDER BY seq", parameters

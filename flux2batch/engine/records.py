@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 from flux2batch.engine import events
@@ -108,7 +110,9 @@ def _turns(hint: Any) -> tuple[_Turn, _Turn]:
         return to_plain, lambda plain: _build(hint, plain)
     if isinstance(hint, type) and issubclass(hint, str) and hint is not str:
         return str, hint
-    if hint in (str, int, float, bool):
+    if hint is str:
+        return _same, _shared
+    if hint in (int, float, bool):
         return _same, _checked(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -131,7 +135,7 @@ def _turns(hint: Any) -> tuple[_Turn, _Turn]:
         to, back = _turns(arguments[1])
         return (
             lambda v: {key: to(one) for key, one in v.items()},
-            lambda v: {key: back(one) for key, one in v.items()},
+            lambda v: {sys.intern(key): back(one) for key, one in v.items()},
         )
     raise AssertionError(f"BUG: {hint} cannot be written")
 
@@ -140,6 +144,13 @@ def _listed(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError("not a list")
     return value
+
+
+def _shared(value: Any) -> str:
+    """The one copy of a text: of a hundred thousand shots most share their model, their axes, their addresses."""
+    if not isinstance(value, str):
+        raise TypeError("not str")
+    return sys.intern(value)
 
 
 def _checked(shape: type) -> _Turn:
@@ -162,6 +173,7 @@ def _one_of(allowed: tuple[Any, ...]) -> _Turn:
     return check
 
 
+@lru_cache(maxsize=1024)
 def _decimal(value: Any) -> Decimal:
     if not isinstance(value, str):
         raise TypeError("not a decimal")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SMALL, LARGE = 256, 640
 """The longer side: for a grid of many, and for a grid that is looked at closely or on a dense display."""
 
-EXTENSION = ".jpg"
+EXTENSION, MEDIA_TYPE = ".jpg", "image/jpeg"
 """Measured at equal likeness on 1 MP of fine texture: at 256 pixels JPEG and WebP weigh the same and JPEG is written
 ten times as fast; at 640 WebP weighs a fifth less and takes 10 to 20 times as long, as long as all else together."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from itertools import groupby
 from typing import Any, Protocol
 
 from flux2batch.engine.events import Adopted, Event, HandedBack, Intended, Resubmitted, Retried, Withdrawn
@@ -63,28 +64,29 @@ class Line:
 
 
 def lines(entries: Iterable[Recorded]) -> Iterator[Line]:
-    """The takes in the order in which they ended or, at the end, are still under way."""
-    lives: dict[ShotId, Life] = {}
-    told: set[ShotId] = set()  # shots whose last take has its line already
-    for entry in entries:
-        if entry.shot is None:
-            continue
-        life = lives.get(entry.shot, UNBORN)
+    """The takes, each shot's in the order in which they were made. The entries of a shot must stand together."""
+    for shot, history in groupby(entries, key=lambda entry: entry.shot):
+        if shot is not None:
+            yield from _lines_of(shot, history)
+
+
+def _lines_of(shot: ShotId, history: Iterable[Recorded]) -> Iterator[Line]:
+    life, told = UNBORN, False  # whether the last take has its line already
+    for entry in history:
         match entry.event:
             case Retried() | Resubmitted():
-                yield _line(entry.shot, life)
-                told.add(entry.shot)
+                yield _line(shot, life)
+                told = True
             case HandedBack(reason=reason):
-                yield replace(_line(entry.shot, life), status="handed-back", ended=_stamp(entry.at), reason=reason)
-                told.add(entry.shot)
+                yield replace(_line(shot, life), status="handed-back", ended=_stamp(entry.at), reason=reason)
+                told = True
             case Withdrawn():
-                told.add(entry.shot)
+                told = True
             case Intended() | Adopted():
-                told.discard(entry.shot)
-        lives[entry.shot] = advance(life, entry.event, at=entry.at)  # type: ignore[arg-type]  # what stands beside a shot is a shot's event
-    for shot, life in lives.items():
-        if shot not in told:
-            yield _line(shot, life)
+                told = False
+        life = advance(life, entry.event, at=entry.at)  # type: ignore[arg-type]  # what stands beside a shot is a shot's event
+    if not told:
+        yield _line(shot, life)
 
 
 def _line(shot: ShotId, life: Life) -> Line:
@@ -140,10 +142,45 @@ def totals(all_lines: Iterable[Line], *, by: str | None = None) -> list[Total]:
 
     In order of appearance, but numbers by their size: shots are sent in an order of their own.
     """
-    groups: dict[str, list[Line]] = {}
+    sums: dict[str, Total] = {}
     for line in all_lines:
-        groups.setdefault(_group(line, by), []).append(line)
-    return [_total(name, groups[name]) for name in _in_order(groups)]
+        name = _group(line, by)
+        sums[name] = _and(sums.get(name) or _nothing(name), _of(line, name))
+    return [sums[name] for name in _in_order(sums)]
+
+
+def all_together(sums: Iterable[Total]) -> Total:
+    """The sum of sums that share no take."""
+    whole = _nothing("all")
+    for each in sums:
+        whole = _and(whole, each)
+    return whole
+
+
+def _nothing(name: str) -> Total:
+    return Total(name=name, takes=0, pictures=0, estimate=ZERO, charged=ZERO, at_risk=ZERO)
+
+
+def _of(line: Line, name: str) -> Total:
+    return Total(
+        name=name,
+        takes=1,
+        pictures=line.paths.count("\n") + 1 if line.status == Phase.DONE and line.paths else 0,
+        estimate=Money(line.estimate_usd),
+        charged=Money(line.charged_usd or ZERO),
+        at_risk=Money(line.at_risk_usd),
+    )
+
+
+def _and(one: Total, other: Total) -> Total:
+    return Total(
+        name=one.name,
+        takes=one.takes + other.takes,
+        pictures=one.pictures + other.pictures,
+        estimate=Money(one.estimate + other.estimate),
+        charged=Money(one.charged + other.charged),
+        at_risk=Money(one.at_risk + other.at_risk),
+    )
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
@@ -167,17 +204,6 @@ def _group(line: Line, by: str | None) -> str:
             return line.coordinates.get(axis, "–")
 
 
-def _total(name: str, group: list[Line]) -> Total:
-    return Total(
-        name=name,
-        takes=len(group),
-        pictures=sum(line.paths.count("\n") + 1 for line in group if line.status == Phase.DONE and line.paths),
-        estimate=Money(sum((line.estimate_usd for line in group), start=Decimal(0))),
-        charged=Money(sum((line.charged_usd or Decimal(0) for line in group), start=Decimal(0))),
-        at_risk=Money(sum((line.at_risk_usd for line in group), start=Decimal(0))),
-    )
-
-
 # As text.
 
 COLUMNS = tuple(field.name for field in fields(Line))
@@ -190,9 +216,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 def as_csv(all_lines: Iterable[Line]) -> Iterator[str]:
     """CSV that a spreadsheet opens without running anything in it: every text quoted, formulas disarmed."""
-    yield _csv_row(COLUMNS)
-    for line in all_lines:
-        yield _csv_row([_cell(name, getattr(line, name)) for name in COLUMNS])
+    yield CSV_HEAD
+    yield from map(csv_line, all_lines)
+
+
+def csv_line(line: Line) -> str:
+    """One take as a row of it."""
+    return _csv_row([_cell(name, getattr(line, name)) for name in COLUMNS])
 
 
 def totals_as_csv(sums: Iterable[Total], *, by: str) -> Iterator[str]:
@@ -236,14 +266,16 @@ def disarmed(text: str) -> str:
     return f"'{text}" if begins.startswith(_FORMULA) else text
 
 
-def as_jsonl(all_lines: Iterable[Line]) -> Iterator[str]:
-    """JSON, a take a line; amounts are text, so that no reader rounds them."""
-    for line in all_lines:
-        plain = {name: _plain(getattr(line, name)) for name in COLUMNS}
-        yield safe_json(json.dumps({"schema_version": SCHEMA_VERSION, **plain}, ensure_ascii=False)) + "\n"
+def json_line(line: Line) -> str:
+    """One take as JSON; amounts are text, so that no reader rounds them."""
+    plain = {name: _plain(getattr(line, name)) for name in COLUMNS}
+    return safe_json(json.dumps({"schema_version": SCHEMA_VERSION, **plain}, ensure_ascii=False)) + "\n"
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return f"{value:f}"
     return dict(value) if isinstance(value, Mapping) else value
+
+
+CSV_HEAD = _csv_row(COLUMNS)

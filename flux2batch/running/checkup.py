@@ -248,7 +248,7 @@ def _drift(directory: RunDirectory) -> Check:
     """What the services charged beside what was expected of the same takes."""
     said = [
         line
-        for line in ledger.lines(directory.journal.entries())
+        for line in ledger.lines(directory.journal.entries_by_shot())
         if line.charged_usd is not None and line.charge_source in ("cost", "billable-units")
     ]
     off = [line for line in said if not line.estimate_usd <= (line.charged_usd or ZERO) <= line.reserved_usd]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TextIO
 
 from flux2batch.durable import sync_folder
 from flux2batch.engine.events import Event, Missed, Moved, Saved, Withdrawn
@@ -154,11 +155,18 @@ class Doorman:
                 yield self._facts.get_nowait()
 
 
-def replace_file(path: Path, chunks: Iterator[str]) -> None:
+def replace_file(path: Path, chunks: Iterable[str]) -> None:
     """Write a text file beside its place and put it there whole."""
+    with replacing(path) as file:
+        file.writelines(chunks)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """The same, of a file that is written piece by piece: it is put there when the block ends well."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)  # never written through: in a run directory from somebody else it may be a link
     with part.open("x", encoding="utf-8", newline="\n") as file:
-        file.writelines(chunks)
+        yield file
     part.replace(path)
     sync_folder(path.parent)

@@ -46,7 +46,7 @@ from flux2batch.running.cutting import Recut, count_of, cut_anew, to_cut
 from flux2batch.running.exits import exit_code_of
 from flux2batch.running.feed import InSendingOrder, PlanFeed, phase_of, resumed, service_of
 from flux2batch.running.hands import RealHands
-from flux2batch.running.housekeeping import Doorman, put_in_order, refuse_foreign, replace_file
+from flux2batch.running.housekeeping import Doorman, put_in_order, refuse_foreign, replace_file, replacing
 from flux2batch.running.leftovers import sweep_thumbnails
 from flux2batch.running.one_heap import share_one_heap
 from flux2batch.running.outlook import Outlook, look_ahead
@@ -436,10 +436,12 @@ def open_run(
 
 def write_ledger(directory: RunDirectory) -> None:
     """Draw ledger.csv and ledger.jsonl from the journal."""
-    entries = directory.journal.entries
-    with sound(directory.root):
-        replace_file(directory.root / "ledger.csv", ledger.as_csv(ledger.lines(entries())))
-        replace_file(directory.root / "ledger.jsonl", ledger.as_jsonl(ledger.lines(entries())))
+    root = directory.root
+    with sound(root), replacing(root / "ledger.csv") as table, replacing(root / "ledger.jsonl") as objects:
+        table.write(ledger.CSV_HEAD)
+        for line in ledger.lines(directory.journal.entries_by_shot()):
+            table.write(ledger.csv_line(line))
+            objects.write(ledger.json_line(line))
 
 
 class _AndTheSheet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import zipfile
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from flux2batch.reporting.sheet_page import page_of
 from flux2batch.running.new_files import INDEX, new_file, pack, replace_page
 from flux2batch.running.recorded_run import RecordedRun, open_recorded
 from flux2batch.running.sheet_drawing import EVERYTHING, Drawn, Layout, Selected, draw
-from flux2batch.running.thumbnail_folder import FOLDER, ThumbnailFolder, is_small
+from flux2batch.running.thumbnail_folder import FOLDER, ThumbnailFolder, as_uri, is_small
 
 SEVERAL = "sheet.html"
 _MOST_INLINE = 64_000_000
@@ -84,7 +83,7 @@ def put_inside(drawn: Drawn, target: Path) -> WrittenSheet:
     """Write a sheet with its thumbnails inside."""
     small_only = drawn.thumbnails.size_of(drawn.names) > _MOST_INLINE
     names = [name for name in drawn.names if is_small(name) or not small_only]
-    drawn.data["inline"] = {name: _as_uri(drawn.thumbnails.path / name) for name in names}
+    drawn.data["inline"] = {name: as_uri((drawn.thumbnails.path / name).read_bytes()) for name in names}
     size = replace_page(target, page_of(drawn.data))
     return written_sheet(drawn, target, size, small_only=small_only)
 
@@ -126,10 +125,6 @@ def _thumbnails_beside(stack: ExitStack, folder: Path) -> ThumbnailFolder:
     thumbnails = ThumbnailFolder(folder)
     stack.callback(thumbnails.close, wait=False)
     return thumbnails
-
-
-def _as_uri(file: Path) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
 def written_sheet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from flux2batch.errors import MachineError
 from flux2batch.pictures.checking import Flaw
-from flux2batch.pictures.thumbnails import EXTENSION, LARGE, SMALL, thumbnails
+from flux2batch.pictures.thumbnails import EXTENSION, LARGE, MEDIA_TYPE, SMALL, thumbnails
 
 FOLDER = ".sheet"
 _SIZES = {"s": SMALL, "l": LARGE}
@@ -30,6 +31,11 @@ class Wanted:
 def small_name(key: str) -> str:
     """The file that a picture's small thumbnail is."""
     return f"{key}-s{EXTENSION}"
+
+
+def as_uri(thumbnail: bytes) -> str:
+    """A thumbnail for a page that has no file beside it."""
+    return f"data:{MEDIA_TYPE};base64,{base64.b64encode(thumbnail).decode()}"
 
 
 def is_small(name: str) -> bool:

@@ -72,7 +72,7 @@ def test_what_a_notebook_shows_is_text_and_comes_from_nowhere_else(of: str, requ
     page = _Page(html)
     assert page.tags <= {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "img"}
     assert {name for name, _ in page.attributes} <= {"src", "alt", "title", "width"}
-    assert all(str(value).startswith("data:image/webp;base64,") for name, value in page.attributes if name == "src")
+    assert all(str(value).startswith("data:image/jpeg;base64,") for name, value in page.attributes if name == "src")
     assert "boats" in page.text
     assert "\u202e" not in html
     assert len(html) < 150_000

@@ -92,7 +92,7 @@ def test_events_that_make_no_life_are_damage_for_whoever_reads_them_and_no_bug(p
     with_sql(edited)(path)
 
     with pytest.raises(JournalDamaged), look_into(path.parent.parent) as directory:
-        list(ledger.lines(directory.journal.entries()))
+        list(ledger.lines(directory.journal.entries_by_shot()))
 
 
 @pytest.mark.parametrize("where", ["meta", "snapshot"])

@@ -28,7 +28,7 @@ from flux2batch.engine.events import (
 from flux2batch.engine.journal import Entry
 from flux2batch.money import usd
 from flux2batch.planning.shot import ShotId
-from flux2batch.reporting.ledger import as_csv, as_jsonl, disarmed, lines, totals
+from flux2batch.reporting.ledger import as_csv, disarmed, json_line, lines, totals
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 A, B = ShotId("a" * 32), ShotId("b" * 32)
@@ -148,7 +148,7 @@ def test_harmless_text_stays_as_it_is(text: str):
 
 
 def test_json_lines_read_back():
-    (row,) = [json.loads(text) for text in as_jsonl(lines(story(A, INTENDED, *taken("0.03"))))]
+    (row,) = [json.loads(text) for text in map(json_line, lines(story(A, INTENDED, *taken("0.03"))))]
 
     assert row["charged_usd"] == "0.03"
     assert row["coordinates"] == {"colour": "blue"}
