@@ -5,20 +5,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from flux2batch import __version__, resources
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MARK = 'id="sheet-data"'
 """What tells a page of ours from another file of the same name."""
 
 # In a script element only these could end it, or open a comment. U+2028 and U+2029 once ended lines of scripts.
 _ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of a character, as a file name that is no UTF-8 has them: nothing can write them as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +52,9 @@ def parts() -> Parts:
 
 def page_of(data: Mapping[str, Any], inside: Parts | None = None) -> str:
     """The page that shows this data."""
-    from jinja2 import Environment, StrictUndefined
-
     inside = inside or parts()
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    page: str = environment.from_string(inside.page).render(
-        title=data["title"],
+    return _template(inside.page).render(
+        title=_HALVES.sub("?", data["title"]),
         language="en",
         emulated=data["emulated"],
         finished=data["finished"],
@@ -61,7 +66,14 @@ def page_of(data: Mapping[str, Any], inside: Parts | None = None) -> str:
         script=Markup(inside.script),
         data=Markup(as_json(data)),
     )
-    return page.encode("utf-8", "replace").decode()
+
+
+@cache
+def _template(page: str) -> Template:
+    """The page's template, compiled: a run writes its page every few seconds."""
+    from jinja2 import Environment, StrictUndefined
+
+    return Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True).from_string(page)
 
 
 def policy(style: str, script: str) -> str:
@@ -87,5 +99,4 @@ def _hash(text: str) -> str:
 def as_json(data: Mapping[str, Any]) -> str:
     """The data as JSON that nothing in it can leave: no tag, no comment, no half of a character."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    escaped = text.translate(_ESCAPES)
-    return escaped.encode("utf-8", "backslashreplace").decode()
+    return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text.translate(_ESCAPES))
