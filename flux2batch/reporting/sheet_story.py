@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from sys import intern
 from typing import Any, Protocol
 
 from flux2batch.engine.events import Event, RunBegan, RunEnded
@@ -113,7 +114,7 @@ class RunStory:
                 found[name] = merged(found[name], dict(earlier[name]))
         return found
 
-    def shots(self, plan: Sequence[Mapping[str, Any]]) -> list[KnownShot]:
+    def shots(self, plan: Sequence[PlannedShot]) -> list[KnownShot]:
         """Every shot of the plan in its order, then what else the directory holds, newest first.
 
         A run with --only leaves a plan of its own behind. So what the plan does not name still belongs to the present,
@@ -136,24 +137,58 @@ class RunStory:
         return known
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedShot:
+    """A row of `plan.jsonl`, in little room: of a hundred thousand most texts are those of others."""
+
+    id: str
+    index: int
+    model: str
+    endpoint: str
+    prompt: str
+    params: Mapping[str, Any]
+    references: tuple[ReferenceNamed, ...]
+    coordinates: Mapping[str, str]
+    repeat: int
+    paths: tuple[str, ...]
+
+
+def planned_shot(row: Mapping[str, Any]) -> PlannedShot:
+    """The row, which has the form that it should."""
+    return PlannedShot(
+        id=intern(row["id"]),
+        index=row["index"],
+        model=intern(row["model"]),
+        endpoint=intern(row["endpoint"]),
+        prompt=intern(row["prompt"]),
+        params={intern(name): value for name, value in row["params"].items()},
+        references=tuple(ReferenceNamed(**{key: intern(one[key]) for key in _REFERENCE}) for one in row["references"]),
+        coordinates={intern(axis): intern(id) for axis, id in row["coordinates"].items()},
+        repeat=row["repeat"],
+        paths=tuple(map(intern, row["paths"])),
+    )
+
+
 class PlanUnreadable(ValueError):
     """`plan.jsonl` was changed by hand, or by somebody who means ill: the journal alone is believed."""
 
 
-def plan_rows(lines: Iterable[str]) -> list[Mapping[str, Any]]:
+def plan_rows(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
     """The rows of `plan.jsonl`. Raises PlanUnreadable."""
-    try:
-        rows = [json.loads(line) for line in lines if line.strip()]
-    except (ValueError, RecursionError) as error:
-        raise PlanUnreadable(str(error)) from error
-    for number, row in enumerate(rows, start=1):
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise PlanUnreadable(f"line {number}: {error}") from error
         if not isinstance(row, dict) or not all(_has_form(row.get(name), form) for name, form in _FORM.items()):
             raise PlanUnreadable(f"line {number} is no shot")
         texts = [*row["coordinates"].values(), *row["paths"]]
         texts += [one.get(key) if isinstance(one, dict) else None for one in row["references"] for key in _REFERENCE]
         if not all(isinstance(text, str) for text in texts):
             raise PlanUnreadable(f"line {number} is no shot")
-    return rows
+        yield row
 
 
 _FORM: Mapping[str, type] = {
@@ -199,28 +234,21 @@ def _is_moved_away(life: Life) -> bool:
     return bool(life.saved) and all(saved.path.startswith(EARLIER) for saved in life.saved)
 
 
-def _planned(
-    row: Mapping[str, Any], lives: Mapping[ShotId, Life], labels: Mapping[str, Mapping[str, str]]
-) -> KnownShot:
-    life = lives.get(row["id"], _NO_LIFE)
-    params = row["params"]
-    frames = _bounded(life.intended.frames if life.intended else params.get("num_images", 1))
-    coordinates = {axis: (id, labels.get(axis, {}).get(id, id)) for axis, id in row["coordinates"].items()}
+def _planned(row: PlannedShot, lives: Mapping[ShotId, Life], labels: Mapping[str, Mapping[str, str]]) -> KnownShot:
+    life = lives.get(ShotId(row.id), _NO_LIFE)
+    frames = _bounded(life.intended.frames if life.intended else row.params.get("num_images", 1))
     return KnownShot(
-        id=row["id"],
-        index=row["index"],
-        model=row["model"],
-        endpoint=row["endpoint"],
-        prompt=row["prompt"],
-        params=params,
-        references=tuple(
-            ReferenceNamed(name=one["name"], kind=one["kind"], source=one["source"], digest=one["digest"])
-            for one in row["references"]
-        ),
-        coordinates=coordinates,
-        repeat=row["repeat"],
+        id=row.id,
+        index=row.index,
+        model=row.model,
+        endpoint=row.endpoint,
+        prompt=row.prompt,
+        params=row.params,
+        references=row.references,
+        coordinates={axis: (id, labels.get(axis, {}).get(id, id)) for axis, id in row.coordinates.items()},
+        repeat=row.repeat,
         frames=frames,
-        paths=tuple(row["paths"][:frames]),
+        paths=row.paths[:frames],
         life=life,
         version=0,
     )

@@ -17,7 +17,15 @@ from flux2batch.pictures import paths
 from flux2batch.planning.files.folder import JobFolder, OpenFile
 from flux2batch.reading.load import folder_of_the_job
 from flux2batch.reporting.sheet_data import last_name, picture_key
-from flux2batch.reporting.sheet_story import KnownShot, PlanUnreadable, ReferenceNamed, RunStory, plan_rows
+from flux2batch.reporting.sheet_story import (
+    KnownShot,
+    PlannedShot,
+    PlanUnreadable,
+    ReferenceNamed,
+    RunStory,
+    plan_rows,
+    planned_shot,
+)
 from flux2batch.running.thumbnail_folder import ThumbnailFolder, Wanted, small_name
 
 PLAN = "plan.jsonl"
@@ -35,7 +43,7 @@ class RecordedRun:
         self.remarks: list[str] = []
         self._journal = journal
         self._job_folder = _job_folder(journal.meta("job_file"))
-        self._read: tuple[tuple[int, int], Sequence[dict[str, object]]] | None = None  # the plan, as of when it was so
+        self._read: tuple[tuple[int, int], Sequence[PlannedShot]] | None = None  # the plan, as of when it was so
 
     def look_again(self) -> int:
         """Take in what the journal has come to know; how many events that was."""
@@ -73,7 +81,7 @@ class RecordedRun:
         is_same = hashlib.sha256(found.content).hexdigest() == reference.digest.rpartition(":")[2]
         return Path(found.absolute) if is_same else None
 
-    def _plan(self) -> Sequence[dict[str, object]]:
+    def _plan(self) -> Sequence[PlannedShot]:
         """The rows of the plan: read once, and again when it was written again."""
         path = self.root / PLAN
         try:
@@ -83,7 +91,7 @@ class RecordedRun:
             as_of = state.st_mtime_ns, state.st_size
             if self._read is None or self._read[0] != as_of:
                 with path.open(encoding="utf-8") as file:
-                    self._read = as_of, [dict(row) for row in plan_rows(file)]
+                    self._read = as_of, [planned_shot(row) for row in plan_rows(file)]
             return self._read[1]
         except FileNotFoundError:
             return ()
