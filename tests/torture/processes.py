@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -188,11 +189,19 @@ def judge(case: Case, prompts: Sequence[str]) -> Verdict:
         duplicates=sum(count - 1 for count in paid.values()),
         lost=lost,
         partial=partial,
-        tracebacks=case.said.count("Traceback (most recent call last)"),
+        tracebacks=_tracebacks(case.said),
         unfinished=unfinished,
         unknown=sum(1 for phase, _ in phases.values() if phase == "unknown"),
         unknown_unsent=sum(1 for prompt, (phase, _) in phases.items() if phase == "unknown" and prompt not in paid),
     )
+
+
+_OUR_FRAME = re.compile(r'File "[^"]*/flux2batch/[^"]+", line \d+, in (?!<module>)')
+
+
+def _tracebacks(said: str) -> int:
+    """Those of our code at work. A Python that cannot read its own modules while it starts says so without us."""
+    return sum(bool(_OUR_FRAME.search(block)) for block in said.split("Traceback (most recent call last)")[1:])
 
 
 def _phases(root: Path) -> dict[str, tuple[str, tuple[tuple[str, str], ...]]]:

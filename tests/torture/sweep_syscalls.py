@@ -51,6 +51,8 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     "EMFILE": ("socket", "openat"),
 }
 _ERRORS = ("ENOSPC", "EIO", "EMFILE")
+_MORE = ("fcntl", "poll", "setsockopt", "close")
+"""Where the others are fewer points than are asked for, it is killed at these too: SQLite's locks are `fcntl`."""
 _STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null")
 _BESIDES = 2  # cases for each core: they wait more than they work
 _UNSENT_SHARE = 0.03  # of a service's points may end in doubt about a shot that was never sent
@@ -147,10 +149,12 @@ def _points(arguments: argparse.Namespace, at: Service, home: Path) -> Iterator[
     number = 0
     for provider in ("bfl", "fal"):
         places = _census(provider, at, home)
-        for harms in (("KILL",), _ERRORS):
-            all_of_them = [(harm, call, nth) for harm in harms for call in _CALLS[harm] for nth in places[call]]
-            chance.shuffle(all_of_them)
-            for harm, call, nth in all_of_them[: arguments.points]:
+        for harms, more in ((("KILL",), _MORE), (_ERRORS, ())):
+            wanted = [(harm, call, nth) for harm in harms for call in _CALLS[harm] for nth in places[call]]
+            besides = [(harm, call, nth) for harm in harms for call in more for nth in places[call]]
+            chance.shuffle(wanted)
+            chance.shuffle(besides)
+            for harm, call, nth in [*wanted, *besides][: arguments.points]:
                 point = Point(number, provider, call, nth, harm)
                 number += 1
                 if arguments.only in (None, point.number) and arguments.provider in (None, provider):
@@ -163,7 +167,7 @@ def _census(provider: str, at: Service, home: Path) -> dict[str, list[int]]:
     A file that is opened to be imported is left out: a Python that cannot read its own modules is no fault of a run.
     """
     case, log = Case(home / f"clean-{provider}", at, provider, f"clean{provider}"), home / f"{provider}.strace"
-    calls = sorted({call for calls in _CALLS.values() for call in calls})
+    calls = sorted({call for calls in _CALLS.values() for call in calls} | set(_MORE))
     code = case.run("strace", "-f", "-qq", "-o", str(log), "-e", f"trace={','.join(calls)}")
     assert code == 0, f"a clean run ended with {code}:\n{case.said}"
     made: Counter[tuple[str, str]] = Counter()
