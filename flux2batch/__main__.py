@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import warnings
@@ -78,10 +79,16 @@ def _let_no_library_talk() -> None:
 
 def _let_every_character_through() -> None:
     # A console of another encoding, or a file name that is not UTF-8, must not end a command: \u2713 is shown instead.
+    # What goes into a pipe is UTF-8 on every system, as our files are, unless somebody asks for something else.
+    from flux2batch.safe_text import spelt_out
+
+    codecs.register_error("flux2batch", spelt_out)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+        if reconfigure is not None and (stream.isatty() or "PYTHONIOENCODING" in os.environ):
+            reconfigure(errors="flux2batch")
+        elif reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="flux2batch")
 
 
 def _forget_the_streams(*streams: TextIO) -> None:

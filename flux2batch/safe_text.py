@@ -33,8 +33,39 @@ def safe_json(text: str) -> str:
     return _INVISIBLE.sub(_as_json_escape, text)
 
 
+def spelt_out(error: UnicodeError) -> tuple[str, int]:
+    """What a codec shall write for characters that it has not: escapes of JSON, so that JSON stays what it was."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_json_escape, error.object[error.start : error.end])), error.end
+
+
+def legible(text: str, encoding: str) -> str:
+    """The text with plainer signs in place of those of our own that this encoding has not."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(character if _has(encoding, character) else character.translate(_PLAINER) for character in text)
+    return text
+
+
+_PLAINER = str.maketrans("─━╌│├└✓✗●›→…–−·×±", "---||`+x*>>~--.x~")
+
+
+def _has(encoding: str, character: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _as_json_escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
+    return _json_escape(match[0])
+
+
+def _json_escape(character: str) -> str:
+    code = ord(character)
     if code < 0x10000:
         return f"\\u{code:04x}"
     high, low = divmod(code - 0x10000, 0x400)

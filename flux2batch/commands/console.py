@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 import click
 
 from flux2batch.commands.wrapping import broken
-from flux2batch.safe_text import safe, safe_json, safe_line
+from flux2batch.safe_text import legible, safe, safe_json, safe_line
 from flux2batch.text_width import cells, shortened
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ class Console:
         pieces = [_safely(part) for part in parts]
         lines = broken(pieces, width_of(stream, self.environ)) if is_terminal(stream) else [pieces]
         for line in lines:
-            stream.write("".join(_drawn(text, style, colour) for text, style in line) + "\n")
+            drawn = "".join(_drawn(text, style, colour) for text, style in line)
+            stream.write(legible(drawn, getattr(stream, "encoding", None) or "utf-8") + "\n")
 
 
 def _safely(part: Part) -> tuple[str, Style | None]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +118,45 @@ def test_counts_are_read_as_words() -> None:
         "1,200 shots",
         "2 axes",
     ]
+
+
+JOB = """flux2batch: 1
+name: größe
+model: bfl/flux-2-klein-4b
+prompt: "ein Boot – {{ was }} 🚢"
+params: {size: 256x256}
+sweep: {was: [rot, 日本]}
+"""
+
+
+def said(folder: Path, *arguments: str, **environ: str) -> bytes:
+    """What a command writes into a pipe, where the system or the person says how characters are written."""
+    (folder / "job.yaml").write_text(JOB, encoding="utf-8")
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONIOENCODING", "PYTHONUTF8")}
+    command = [sys.executable, "-m", "flux2batch", *arguments]
+    done = subprocess.run(command, cwd=folder, env={**clean, **environ}, capture_output=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_where_a_sign_of_ours_is_not_known_a_plainer_one_stands(tmp_path: Path, encoding: str) -> None:
+    text = said(tmp_path, "plan", "job.yaml", PYTHONIOENCODING=encoding).decode(encoding)
+
+    assert "----  ------" in text
+    assert "\\u25" not in text
+    assert "\\u65e5\\u672c" in text, "what is not ours is spelt out, and not changed"
+    assert ("größe" in text) is (encoding == "cp1252")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_json_says_the_same_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    rows = said(tmp_path, "plan", "job.yaml", "--jsonl", PYTHONIOENCODING=encoding).decode(encoding).splitlines()
+
+    assert {json.loads(row)["prompt"] for row in rows} == {"ein Boot – rot 🚢", "ein Boot – 日本 🚢"}
+
+
+def test_what_is_piped_is_utf_8_whatever_the_system_speaks(tmp_path: Path) -> None:
+    text = said(tmp_path, "plan", "job.yaml", LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0").decode("utf-8")
+
+    assert "────  ──────" in text
+    assert "日本" in text
