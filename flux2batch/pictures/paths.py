@@ -81,6 +81,13 @@ def earlier_path(path: str, shot: str) -> str:
     return f"{EARLIER}{inner.with_name(stem + tail)}"
 
 
+def original_path(path: str, sha256: str) -> str:
+    """Where the picture as it came is kept that was trimmed for this path: another may come for it later."""
+    name = PurePosixPath(path)
+    tail = f"-{sha256[:12]}{name.suffix}"
+    return str(name.with_name(_cut(name.stem, _MAX_NAME_BYTES - len(tail.encode())) + tail))
+
+
 def numbered(path: str, number: int) -> str:
     """The path with a number before its extension: what is taken when somebody else's file is in the way."""
     name = PurePosixPath(path)

@@ -139,6 +139,12 @@ class Gallery:
         except _Blocked as blocked:
             return blocked.conflict
 
+    def place_original(self, content: bytes, path: str) -> Placed | Conflict:
+        """Keep a picture as it came that is trimmed for this path, beside those that came for it before."""
+        kind = format_of(content)
+        assert kind is not None, "BUG: only what `check` has passed is placed"
+        return self.place(content, paths.original_path(paths.with_extension(path, EXTENSIONS[kind]), _digest(content)))
+
     def place_sidecar(self, content: bytes, picture: str) -> Placed | Conflict:
         """Lay a description beside the picture at this path, in the place of an older one."""
         path = paths.sidecar_path(picture)

@@ -79,7 +79,7 @@ def _cut(saved: Saved, recut: Recut, *, gallery: Gallery, originals: Gallery, de
         return None
     kept = None
     if recut.wanted is not None:
-        kept = _placed(originals.place(whole.content, saved.path))
+        kept = _placed(originals.place_original(whole.content, saved.path))
     cut = whole.content if recut.wanted is None else trim(whole.content, recut.wanted)
     content, beside = describe(cut, recut.shot, recut.life, saved.frame)
     placed = [_exchanged(place, content, saved, recut.shot, gallery) for place in (saved.path, *saved.copies)]

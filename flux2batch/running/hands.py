@@ -113,12 +113,12 @@ class RealHands:
         paths = life.intended.paths[work.frame :: life.intended.frames]
         content, size, original = checked.content, (checked.width, checked.height), None
         if life.intended.trim is not None:
-            original = self._placed(self.originals, checked.content, paths[0]).path
+            original = _sound(self.originals.place_original(checked.content, paths[0])).path
             content, size = trim(checked.content, life.intended.trim), life.intended.trim
         content, beside = self.describe(content, work.shot, life, work.frame)
         for path in paths:
             self.make_way(with_extension(path, checked.extension))
-        placed = [self._placed(self.gallery, content, path) for path in paths]
+        placed = [_sound(self.gallery.place(content, path)) for path in paths]
         if beside is not None:
             for one in placed:
                 self.gallery.place_sidecar(beside, one.path)
@@ -136,14 +136,14 @@ class RealHands:
             remark="; ".join(one for one in remarks if one) or None,
         )
 
-    def _placed(self, gallery: Gallery, content: bytes, path: str) -> Placed:
-        placed = gallery.place(content, path)
-        if isinstance(placed, Conflict):
-            raise MachineError(
-                f"{placed.path} cannot be saved: {placed.reason}. The picture is paid for and waits;"
-                " move what is in its way, then run again."
-            )
-        return placed
+
+def _sound(placed: Placed | Conflict) -> Placed:
+    if isinstance(placed, Conflict):
+        raise MachineError(
+            f"{placed.path} cannot be saved: {placed.reason}. The picture is paid for and waits;"
+            " move what is in its way, then run again."
+        )
+    return placed
 
 
 def _checked(content: bytes, life: Life) -> Checked | Flaw:

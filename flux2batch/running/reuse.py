@@ -117,7 +117,7 @@ def _copied(original: str, place: str, theirs: Gallery, ours: Gallery) -> str | 
     """The picture as it came, so that it can be cut otherwise here as well; None where it is no longer there."""
     content = theirs.read(original, sha256=None)
     checked = check(content, asked_format="", asked_size=None) if isinstance(content, bytes) else None
-    kept = ours.place(checked.content, place) if isinstance(checked, Checked) else None
+    kept = ours.place_original(checked.content, place) if isinstance(checked, Checked) else None
     return kept.path if isinstance(kept, Placed) else None
 
 
@@ -145,7 +145,7 @@ def _cut_anew(
         return None
     original = None
     if wanted is not None:
-        kept = originals.place(checked.content, places[0])
+        kept = originals.place_original(checked.content, places[0])
         if not isinstance(kept, Placed):
             return None
         original = kept.path

@@ -126,8 +126,29 @@ def test_exact_leaves_a_file_of_exactly_that_size_and_keeps_the_original(trial: 
 
     with Image.open(trial.root / "blue-1.png") as picture:
         assert picture.size == (250, 310)
-    with Image.open(trial.root / ".flux2batch" / "originals" / "blue-1.png") as original:
+    (kept,) = (trial.root / ".flux2batch" / "originals").glob("blue-1-*.png")
+    with Image.open(kept) as original:
         assert original.size[0] % 16 == original.size[1] % 16 == 0
+
+
+# Red where the picture as it came is kept under the picture's own name.
+def test_an_edited_prompt_of_exact_pictures_pays_once_and_keeps_both(trial: Trial) -> None:
+    trial.change("size: 256x256", "size: {exact: 250x310}")
+    trial.run()
+    before = trial.pictures()
+    trial.change("a paper boat", "a wooden boat")
+
+    trial.run()
+
+    assert trial.tasks == 8
+    assert sorted(sha256 for path, sha256 in trial.pictures().items() if path.startswith("earlier/")) == sorted(
+        before.values()
+    )
+    assert len(list((trial.root / ".flux2batch" / "originals").iterdir())) == 8
+    trial.change("a wooden boat", "a paper boat")
+    trial.run()
+    assert {path: sha256 for path, sha256 in trial.pictures().items() if "earlier" not in path} == before
+    assert trial.tasks == 8
 
 
 def test_another_exact_size_is_cut_from_the_original_and_costs_nothing(trial: Trial) -> None:
