@@ -91,7 +91,7 @@ def run(harness: Harness, *, processes: int, folder: Path = _HERE) -> list[Tally
 
 def _pytest(processes: int) -> Tally:
     print("\ntorture: pytest -m torture", flush=True)
-    command = [sys.executable, "-m", "pytest", "-n", str(processes), "-m", "torture", "-q", "-rfEs"]
+    command = [sys.executable, "-m", "pytest", "-n", str(processes), "-m", "torture", "-rfEs"]
     code, lines, seconds = _stream(command, _PYTEST_MINUTES * 60)
     counts = {
         word: int(count) for count, word in re.findall(r"(\d+) (passed|failed|error|skipped)", "\n".join(lines[-3:]))
