@@ -3,14 +3,19 @@ const axesBar = (() => {
   const places = [["x", "Columns"], ["y", "Rows"], ["rows", "Outer rows"], ["cols", "Outer columns"], ["step", "Step through"]];
   const element = dom.make("div", { id: "axes", role: "toolbar", "aria-label": "Axes" });
   let dragged = null;
+  let drawn = "";
 
   function draw() {
     const focused = element.contains(document.activeElement) ? focusMark(document.activeElement) : null;
     const view = viewState.now;
+    const wanted = JSON.stringify([view.mode, view.x, view.y, view.rows, view.cols]);
+    if (wanted === drawn) return stepper.refresh();
+    drawn = wanted;
     element.hidden = view.mode === "gallery" || !data.axes.some((axis) => axis.values.length > 1);
     const swap = dom.button("Swap columns and rows (T)", () => viewState.change({ x: view.y, y: view.x }), { className: "round", disabled: !view.x && !view.y }, dom.icon("swap"));
     element.replaceChildren(...places.flatMap(([place, title]) => (place === "y" ? [swap, zone(place, title)] : [zone(place, title)])));
     if (focused) element.querySelector(focused)?.focus({ preventScroll: true });
+    return undefined;
   }
 
   // What had the focus is drawn anew, so it is remembered by what it stands for.

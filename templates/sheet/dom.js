@@ -88,7 +88,7 @@ const dom = (() => {
   // Say it to people who listen, and show it for a moment to people who look; not where they see it anyway.
   function say(text, { seen = false } = {}) {
     const line = document.getElementById("said");
-    (document.querySelector("dialog[open]:last-of-type") || document.body).append(line); // behind an open dialog nobody would see it
+    ([...document.querySelectorAll("dialog[open]")].at(-1) || document.body).append(line); // behind an open dialog nobody would see it
     line.textContent = text;
     line.classList.toggle("shown", !seen);
     clearTimeout(say.timer);

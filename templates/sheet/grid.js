@@ -82,7 +82,7 @@ const grid = (() => {
       const picture = Math.round(row.high * size);
       const height = picture + caption + gap;
       lines.push({
-        kind: "row", top, height, picture, count: row.count, section,
+        kind: "row", key: row.key, top, height, picture, count: row.count, section,
         label: view.y ? data.labelAt(view.y, row.at[row.at.length - 1]) : "",
         cells: columns.map((column) => row.cells.get(column.key) || null),
       });
@@ -107,5 +107,5 @@ const grid = (() => {
     });
   }
 
-  return { layout, gap, captionLine, sectionHeight };
+  return { layout, keyOf, gap, captionLine, sectionHeight };
 })();

@@ -1,11 +1,16 @@
 // Every key of the page, in one table that is also its help.
 const keyboard = (() => {
+  const everywhere = "Everywhere";
   const anywhere = "On a picture";
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const subject = () => (compare.isOpen() ? compare.shot() : lightbox.shot() || stage.shot());
 
-  // [shown, keys, what it does, what is done]
+  // [shown, keys (letters in a row, or a list of names), what it does, what is done]
   const table = {
+    [everywhere]: [
+      ["E", "e", "Export picks.yaml", () => picksFile.save()],
+      ["?", "?", "All keys", () => help()],
+    ],
     [anywhere]: [
       ["P", "p", "Pick", () => choose({ pick: 1 })],
       ["X", "x", "Reject", () => choose({ pick: -1 })],
@@ -13,9 +18,9 @@ const keyboard = (() => {
       ["1 – 5", "12345", "Stars", (key) => choose({ stars: Number(key) })],
       ["0", "0", "No stars", () => choose({ stars: 0 })],
       ["N", "n", "Write a note", note],
-      ["C", "c", "Into the comparison, or out of it", () => subject() && compare.toggle(subject())],
+      ["C", "c", "Into the comparison, or out of it", () => onPicture(compare.toggle)],
       ["V", "v", "Compare what was chosen with C", () => compare.open()],
-      ["Y", "y", "Copy the prompt", () => subject() && copy.text("the prompt", subject().prompt)],
+      ["Y", "y", "Copy the prompt", () => onPicture((shot) => copy.text("the prompt", shot.prompt))],
       ["[  ]", "[]", "Step through the axis that is not on the grid", stepFirst],
     ],
     "On the sheet": [
@@ -28,8 +33,6 @@ const keyboard = (() => {
       ["/", "/", "Find in prompts, notes and values", () => document.getElementById("find").focus()],
       ["S", "s", "Filter and tally", () => panel.toggle()],
       ["D", "d", "Only what differs", () => viewState.change({ differs: !viewState.now.differs })],
-      ["E", "e", "Export picks.yaml", () => picksFile.save()],
-      ["?", "?", "All keys", () => help()],
     ],
     "With a picture open": [
       ["Arrows", null, "Along the axes of the grid; in a gallery to the next"],
@@ -48,7 +51,7 @@ const keyboard = (() => {
       ["Z", "z", "100 %", () => compare.fullSize()],
       ["F", "f", "Whole pictures", () => compare.fit()],
       ["B", "b", "The other picture, when blinking", () => compare.flip()],
-      ["Delete", "Delete", "Take out of the comparison", () => compare.remove()],
+      ["Delete", ["Delete"], "Take out of the comparison", () => compare.remove()],
       ["Esc", null, "Back"],
     ],
   };
@@ -62,14 +65,14 @@ const keyboard = (() => {
     });
   }
 
-  const isWriting = (target) => target.matches("input:not([type=checkbox], [type=radio], [type=button]), textarea, select") || target.isContentEditable;
+  // On a slider the arrows are its own, and letters act as everywhere.
+  const isWriting = (target) => target.matches("input:not([type=checkbox], [type=radio], [type=button], [type=range]), textarea, select") || target.isContentEditable;
 
   function letter(event, section) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if ((key === "Enter" || key === " ") && section === "On the sheet" && event.target === stage.table && stage.shot()) return lightbox.open(stage.shot()), true;
-    if (key === "?") return help(), true;
-    for (const [, keys, , act] of [...table[section], ...table[anywhere]]) {
-      if (!act || !keys || !(keys === key || (key.length === 1 && keys.includes(key)))) continue;
+    if ((key === "Enter" || key === " ") && section === "On the sheet" && event.target === stage.table) return onPicture(lightbox.open), true;
+    for (const [, keys, , act] of [...table[section], ...table[anywhere], ...table[everywhere]]) {
+      if (!act || !keys || !keys.includes(key)) continue;
       act(key);
       return true;
     }
@@ -79,7 +82,7 @@ const keyboard = (() => {
   function arrows(event, section) {
     const by = step[event.key];
     if (section === "On the sheet") return onSheet(event, by);
-    if (event.ctrlKey || event.metaKey || event.target.matches("input[type=radio]")) return false;
+    if (event.ctrlKey || event.metaKey || event.target.matches("input[type=radio], input[type=range]")) return false;
     if (section === "In a comparison") {
       if (by && event.shiftKey) compare.panBy(-by[0] * 60, -by[1] * 60);
       else if (by && by[0]) compare.go(by[0]);
@@ -106,9 +109,15 @@ const keyboard = (() => {
     return true;
   }
 
-  function choose(part) {
-    const shot = subject();
-    if (!shot) return;
+  // The cursor may stand where the plan has a hole.
+  function onPicture(act) {
+    if (subject()) act(subject());
+    else dom.say("There is no picture here.");
+  }
+
+  const choose = (part) => onPicture((shot) => mark(shot, part));
+
+  function mark(shot, part) {
     marks.set(shot, part);
     dom.say(`${data.nameOf(shot)}: ${marks.inWords(shot) || "no marks"}`, { seen: true });
     if (store.read("goes-on", { shared: true }) !== true) return;
@@ -118,9 +127,11 @@ const keyboard = (() => {
   }
 
   function note() {
-    if (compare.isOpen() || !subject()) return;
-    if (!lightbox.shot()) lightbox.open(subject());
-    lightbox.note()?.focus();
+    if (compare.isOpen()) return dom.say("A note is written beside one picture: close the comparison first (Esc).");
+    return onPicture((shot) => {
+      if (!lightbox.shot()) lightbox.open(shot);
+      lightbox.note()?.focus();
+    });
   }
 
   function stepFirst(key) {

@@ -70,6 +70,7 @@ const lightbox = (() => {
     const focused = side.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     title.replaceChildren(dom.foreign(data.nameOf(shot)));
     surface.show(shot, look);
+    stage.reveal(shot); // the cursor goes along
     side.replaceChildren(...details.make(shot, { onstep: step, can: (name, by) => Boolean(axes.neighbour(shot, name, by, filters.isShown)) }));
     if (focused) (side.querySelector(`[aria-label="${CSS.escape(focused)}"]:not(:disabled)`) || dialog).focus({ preventScroll: true });
     edges.left.disabled = !ahead(-1, 0);
@@ -129,7 +130,8 @@ const lightbox = (() => {
   }
 
   function following(by) {
-    const order = viewState.now.mode === "grid" ? filters.shown() : gallery.inOrder(viewState.now, filters.shown());
+    const shown = data.shots.filter((each) => each === shot || filters.isShown(each)); // a mark may have just hidden this one
+    const order = viewState.now.mode === "grid" ? shown : gallery.inOrder(viewState.now, shown);
     return order[order.indexOf(shot) + by] || null;
   }
 

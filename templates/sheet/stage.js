@@ -11,6 +11,7 @@ const stage = (() => {
   let names = [];
   let drawn = new Map();
   let current = null; // { line, column } of the cell that keys act on
+  let stoodOn = null; // the last shot there; the cell itself may be empty
   let rest = 0;
   let everything = false;
   let acts = {};
@@ -35,7 +36,7 @@ const stage = (() => {
       const element = event.target.closest(".cell");
       if (!element || element.classList.contains("empty")) return;
       const shot = data.byKey.get(element.dataset.key);
-      stand(placeOf(shot), { scroll: false });
+      stand(cursor.placeOf(plan, shot), { scroll: false });
       if (event.ctrlKey || event.metaKey || event.shiftKey) acts.cell("compare", shot);
       else acts.open(shot);
     });
@@ -45,8 +46,10 @@ const stage = (() => {
   function resized() {
     if (scroller.clientWidth === width || !view) return;
     const anchor = firstShown();
-    draw(view);
-    if (anchor) reveal(anchor, "start");
+    keepingInSight(() => {
+      layOut(view);
+      if (anchor) bringIn(cursor.placeOf(plan, anchor), "start");
+    });
   }
 
   let isWaiting = false;
@@ -72,8 +75,28 @@ const stage = (() => {
   }
 
   function draw(now) {
+    keepingInSight(() => layOut(now));
+  }
+
+  // The window stays where it is, unless the cell under the cursor would leave it.
+  function keepingInSight(act) {
+    const wasInSight = !current || isInSight();
+    act();
+    if (current && wasInSight && !isInSight()) bringIn(current);
+    fill();
+  }
+
+  function isInSight() {
+    if (!current) return false;
+    const row = plan.lines[current.line];
+    const column = plan.columns[current.column];
+    const isWithin = (start, size, from, room) => start + size > from && start < from + room;
+    return isWithin(row.top, row.picture, scroller.scrollTop, scroller.clientHeight - rest) && isWithin(column.left, column.width, scroller.scrollLeft + plan.rowHead, scroller.clientWidth - plan.rowHead);
+  }
+
+  function layOut(now) {
     const shots = filters.shown(now);
-    const before = shot();
+    const before = plan;
     view = now;
     names = captions.namesFor(view);
     plan = view.mode === "grid" ? grid.layout(view, shots, room()) : gallery.layout(view, shots, room());
@@ -89,9 +112,7 @@ const stage = (() => {
     table.hidden = !shots.length;
     nothing.hidden = Boolean(shots.length);
     if (!shots.length) nothing.replaceChildren(...acts.nothing());
-    current = before && filters.isShown(before) ? placeOf(before) : null;
-    if (!current) current = firstCell();
-    fill();
+    place(cursor.follow(stoodOn, before, plan));
   }
 
   const headDepth = () => plan.heads.length * 30;
@@ -215,24 +236,7 @@ const stage = (() => {
     acts.section(isAway ? sectionText(section) : []);
   }
 
-  const isCell = (line, column) => plan.lines[line]?.kind === "row" && Boolean(plan.lines[line].cells[column]);
-
-  function firstCell() {
-    for (let line = 0; line < plan.lines.length; line += 1) {
-      const column = plan.lines[line].kind === "row" ? plan.lines[line].cells.findIndex(Boolean) : -1;
-      if (column >= 0) return { line, column };
-    }
-    return null;
-  }
-
-  function placeOf(shot) {
-    for (let line = 0; line < plan.lines.length; line += 1) {
-      const cells = plan.lines[line].cells;
-      const column = cells ? cells.findIndex((shots) => shots && shots.includes(shot)) : -1;
-      if (column >= 0) return { line, column };
-    }
-    return null;
-  }
+  const isCell = (line, column) => cursor.isCell(plan, line, column);
 
   function shot() {
     return current && plan && isCell(current.line, current.column) ? plan.lines[current.line].cells[current.column][0] : null;
@@ -276,17 +280,22 @@ const stage = (() => {
     for (let i = 0; i < rows; i += 1) move(0, sign);
   }
 
-  function stand(place, { scroll = true } = {}) {
-    if (!place) return;
-    current = place;
-    if (scroll) bringIn(place);
+  function place(there) {
+    current = there;
+    stoodOn = shot() || stoodOn;
+  }
+
+  function stand(there, { scroll = true } = {}) {
+    if (!there) return;
+    place(there);
+    if (scroll) bringIn(there);
     fill();
     acts.stood?.(shot());
   }
 
   function bringIn({ line, column }, at = "nearest") {
     const row = plan.lines[line];
-    const place = plan.columns[column];
+    const across = plan.columns[column];
     // Above the canvas stand the headings, and they stay: they cover nothing while top is counted from the canvas.
     const above = row.section && plan.lines[line - 1] === row.section ? row.section.height : 0;
     const high = scroller.clientHeight - rest;
@@ -294,8 +303,8 @@ const stage = (() => {
     const bottom = row.top + row.height;
     if (at === "start" || top < scroller.scrollTop) scroller.scrollTop = top;
     else if (bottom > scroller.scrollTop + high) scroller.scrollTop = bottom - high;
-    const left = place.left - plan.rowHead - grid.gap;
-    const right = place.left + place.width + grid.gap;
+    const left = across.left - plan.rowHead - grid.gap;
+    const right = across.left + across.width + grid.gap;
     if (left < scroller.scrollLeft) scroller.scrollLeft = left;
     else if (right > scroller.scrollLeft + scroller.clientWidth) scroller.scrollLeft = right - scroller.clientWidth;
   }
@@ -310,11 +319,11 @@ const stage = (() => {
   }
 
   // To a shot, wherever it stands; false when this view does not show it.
-  function reveal(shot, at) {
-    const place = placeOf(shot);
-    if (!place) return false;
-    current = place;
-    bringIn(place, at);
+  function reveal(shot) {
+    const there = cursor.placeOf(plan, shot);
+    if (!there) return false;
+    place(there);
+    bringIn(there);
     fill();
     return true;
   }

@@ -1,18 +1,33 @@
 // Axes that are not on the grid: one value at a time, by buttons, a slider, or the keys [ and ].
 const stepper = (() => {
+  let refreshes = [];
+
   function controls() {
+    refreshes = [];
     if (viewState.now.mode !== "grid") return [];
     return viewState.stepped().map(control);
   }
 
+  // Shows where the axes stand now in the controls that are there: a slider that is being dragged must not be drawn anew.
+  const refresh = () => refreshes.forEach((act) => act());
+
   function control(axis) {
-    const at = viewState.standsAt(axis.name);
-    const label = at === "all" ? "all" : String(data.labelAt(axis.name, at));
     const slider = dom.make("input", {
-      type: "range", min: 0, max: axis.values.length - 1, step: 1, value: at === "all" ? 0 : at,
-      "aria-label": axis.title, "aria-valuetext": label,
+      type: "range", min: 0, max: axis.values.length - 1, step: 1, "aria-label": axis.title,
       oninput: (event) => to(axis, Number(event.target.value)),
     });
+    const value = dom.make("output", { className: "value" });
+    const isAny = () => viewState.standsAt(axis.name) === "all";
+    const any = dom.make("button", { type: "button", className: "all", title: `Do not keep to one ${axis.title}`, onclick: () => (isAny() ? to(axis, 0) : viewState.change({ at: { ...viewState.now.at, [axis.name]: "*" } })) }, "any");
+    const show = () => {
+      const label = isAny() ? "all" : String(data.labelAt(axis.name, viewState.standsAt(axis.name)));
+      slider.value = isAny() ? 0 : viewState.standsAt(axis.name);
+      slider.setAttribute("aria-valuetext", label);
+      value.replaceChildren(dom.foreign(label));
+      any.setAttribute("aria-pressed", String(isAny()));
+    };
+    show();
+    refreshes.push(show);
     slider.dataset.stepper = axis.name;
     return dom.make(
       "div",
@@ -20,8 +35,8 @@ const stepper = (() => {
       dom.button(`Previous ${axis.title}`, () => step(axis.name, -1), { className: "round" }, dom.icon("left")),
       slider,
       dom.button(`Next ${axis.title}`, () => step(axis.name, 1), { className: "round" }, dom.icon("right")),
-      dom.make("output", { className: "value" }, dom.foreign(label)),
-      dom.make("button", { type: "button", className: "all", "aria-pressed": String(at === "all"), title: `Do not keep to one ${axis.title}`, onclick: () => (at === "all" ? to(axis, 0) : viewState.change({ at: { ...viewState.now.at, [axis.name]: "*" } })) }, "any"),
+      value,
+      any,
     );
   }
 
@@ -42,5 +57,5 @@ const stepper = (() => {
 
   const first = () => viewState.stepped()[0]?.name || null;
 
-  return { controls, step, first };
+  return { controls, refresh, step, first };
 })();
