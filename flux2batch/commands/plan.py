@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -136,6 +136,7 @@ def command(
         except InvalidInput as invalid:
             problems += [*found, *invalid.problems]
             continue
+        ahead = replace(ahead, is_too_dear=ahead.is_too_dear or bool(dear))
         plan.add_warnings(found)
         plan.add_warnings(problem for problem in ahead.problems if problem.severity == "warning")
         too_dear += [*dear, *(problem for problem in ahead.problems if _is_about_money(problem))]
@@ -163,7 +164,7 @@ def command(
         if why is not None:
             _explain(why, plans[0][2], form, stream, console)
             return
-        _write(plans, form, stream, console)
+        _write(plans, form, stream, console, too_dear=too_dear)
     warnings = [warning for plan, _, _ in plans for warning in plan.warnings if not too_dear or warning.code != "FB610"]
     if (warnings or too_dear) and form == "text":
         console.say()
@@ -191,7 +192,12 @@ def _is_about_money(problem: Problem) -> bool:
 
 
 def _write(
-    plans: Iterable[tuple[Plan, Ahead, Both | None]], form: str, stream: TextIO | None, console: Console
+    plans: Iterable[tuple[Plan, Ahead, Both | None]],
+    form: str,
+    stream: TextIO | None,
+    console: Console,
+    *,
+    too_dear: Sequence[Problem],
 ) -> None:
     from flux2batch.commands import against_shown, plan_shown
     from flux2batch.planning.plan import row_of
@@ -209,14 +215,15 @@ def _write(
                 printed.print_json(data)
             case "markdown":
                 since = against_shown.markdown(both.compared) if both else ()
-                text = plan_shown.markdown(plan, ahead.states, to_pay=ahead.to_pay, since=since)
+                dear = [problem for problem in too_dear if ahead.is_too_dear]
+                text = plan_shown.markdown(plan, ahead, too_dear=dear, since=since)
                 printed.print_text(text)
             case _ if both:
                 printed.print_all(against_shown.lines(plan.name, both.compared, width=width))
                 printed.print("")
-                printed.print_all(plan_shown.ending(plan, ahead.states, to_pay=ahead.to_pay))
+                printed.print_all(plan_shown.ending(plan, ahead))
             case _:
-                printed.print_all(plan_shown.lines(plan, ahead.states, to_pay=ahead.to_pay, width=width))
+                printed.print_all(plan_shown.lines(plan, ahead, width=width))
 
 
 def _explain(shot: str, both: Both | None, form: str, stream: TextIO | None, console: Console) -> None:

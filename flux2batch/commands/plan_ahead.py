@@ -14,10 +14,11 @@ from flux2batch.engine.policy import Budgets
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import is_run_directory, look_into
 from flux2batch.money import ZERO, Money, show
+from flux2batch.planning.configuration import JOBS_BUDGET, Bound, bounds
 from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Plan
 from flux2batch.planning.shot import ShotId
-from flux2batch.reading.problems import Problem, error, warning
+from flux2batch.reading.problems import Note, Problem, error, warning
 from flux2batch.running.feed import phase_of
 from flux2batch.running.outlook import Outlook, look_ahead
 from flux2batch.running.services import on_this_machine
@@ -32,7 +33,9 @@ class Ahead:
 
     states: dict[str, int]  # new, done, reused, left
     to_pay: Estimate
+    committed: Money  # spent, or in doubt, by earlier calls
     problems: tuple[Problem, ...]
+    is_too_dear: bool
 
 
 def run_directory_of(plan: Plan, out: Path | None) -> Path:
@@ -44,7 +47,8 @@ def run_directory_of(plan: Plan, out: Path | None) -> Path:
 
 def nothing_yet(plan: Plan) -> Ahead:
     """Where there is no run directory all shots are new."""
-    return Ahead(states={"new": len(plan), "done": 0, "reused": 0, "left": 0}, to_pay=plan.cost, problems=())
+    states = {"new": len(plan), "done": 0, "reused": 0, "left": 0}
+    return Ahead(states=states, to_pay=plan.cost, committed=ZERO, problems=(), is_too_dear=False)
 
 
 def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> Ahead:
@@ -59,12 +63,14 @@ def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> A
         standing,
         reconciled,
         found=around.finds,
-        budgets=Budgets(run_directory_usd=plan.job.budget.max_usd, call_usd=plan.configuration.limits.per_call_usd),
+        budgets=_budgets(bounds(plan.configuration, plan.job.budget.max_usd)),
         root=root,
     )
     return Ahead(
         states={"new": outlook.new, "done": outlook.done, "reused": outlook.reused, "left": outlook.left},
         to_pay=Estimate(min=outlook.min_usd, max=outlook.max_usd, shots=outlook.new, unknown=0),
+        committed=outlook.committed_usd,
+        is_too_dear=not outlook.fits,
         problems=(
             *_over_budget(plan, outlook),
             *_in_doubt(around),
@@ -98,21 +104,34 @@ def _around(plan: Plan, root: Path, standing: Standing, reuse: Sequence[Path]) -
     return look_around(wanted, places)
 
 
+def _budgets(all_bounds: Sequence[Bound]) -> Budgets:
+    return Budgets(
+        run_directory_usd=min((bound.usd for bound in all_bounds if bound.counts_all_calls), default=None),
+        call_usd=min((bound.usd for bound in all_bounds if not bound.counts_all_calls), default=None),
+    )
+
+
 def _over_budget(plan: Plan, outlook: Outlook) -> list[Problem]:
     if outlook.fits:
         return []
-    spent = f", of which {show(outlook.committed_usd)} are spent or in doubt" if outlook.committed_usd else ""
-    bounds = [plan.job.budget.max_usd, plan.configuration.limits.per_call_usd]
-    bound = min(bound for bound in bounds if bound is not None)
-    steps = ("budget", "max_usd") if bound == plan.job.budget.max_usd else ()
+
+    def room(bound: Bound) -> Money:
+        return Money(bound.usd - (outlook.committed_usd if bound.counts_all_calls else ZERO))
+
+    bound = min(bounds(plan.configuration, plan.job.budget.max_usd), key=room)
+    spent = bound.counts_all_calls and outlook.committed_usd
+    of_which = f", of which {show(outlook.committed_usd)} are spent or in doubt" if spent else ""
+    steps = ("budget", "max_usd") if bound.source == JOBS_BUDGET else ()
+    shots = "1 new shot costs" if outlook.new == 1 else f"{outlook.new:,} new shots cost"
     fitting = outlook.fitting
     return [
         error(
             "FB610",
-            f"{outlook.new:,} new shots cost up to {show(outlook.max_usd)}, the budget is {show(bound)}{spent}",
+            f"{shots} up to {show(outlook.max_usd)}, the budget is {show(bound.usd)}{of_which}",
             where=plan.job.document.place(steps) if steps else None,
             steps=steps,
             help=f"{fitting:,} of them fit: flux2batch run --up-to-budget" if fitting else "not one of them fits",
+            notes=[] if steps else [Note(text=f"set by {bound.source}", where=None)],
         )
     ]
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from flux2batch.commands.console import Part, column, counted, styled, table
 from flux2batch.commands.markdown_text import escaped
+from flux2batch.commands.plan_ahead import Ahead
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Batch, Plan, PlannedAxis
 from flux2batch.planning.shot import Quote
+from flux2batch.reading.problems import Problem
 
 _PROMPTS = 3
 _UPLOADS = 12
@@ -27,7 +29,7 @@ def spending(estimate: Estimate) -> str:
     return _span(estimate.min, estimate.max)
 
 
-def lines(plan: Plan, states: States, *, to_pay: Estimate, width: int) -> Iterator[Sequence[Part]]:
+def lines(plan: Plan, ahead: Ahead, *, width: int) -> Iterator[Sequence[Part]]:
     """The plan as a person reads it."""
     yield from _head(plan, width)
     yield ()
@@ -35,21 +37,23 @@ def lines(plan: Plan, states: States, *, to_pay: Estimate, width: int) -> Iterat
     yield from _prices(plan, width)
     yield from _uploads(plan, width)
     yield from _prompts(plan, width)
-    yield from ending(plan, states, to_pay=to_pay)
+    yield from ending(plan, ahead)
 
 
-def ending(plan: Plan, states: States, *, to_pay: Estimate) -> Iterator[Sequence[Part]]:
+def ending(plan: Plan, ahead: Ahead) -> Iterator[Sequence[Part]]:
     """What is there already, and what the rest would cost."""
-    yield from _states(states)
-    yield from _end(plan, to_pay)
+    yield from _states(ahead.states)
+    will, amount, of = _spends(plan, ahead)
+    yield (f"{will} ", styled(amount, "bold"), f"{of}. Nothing was sent.")
 
 
-def markdown(plan: Plan, states: States, *, to_pay: Estimate, since: Sequence[str] = ()) -> str:
+def markdown(plan: Plan, ahead: Ahead, *, too_dear: Sequence[Problem] = (), since: Sequence[str] = ()) -> str:
     """The plan as a comment on a pull request. `since` are lines on what changed, which come first."""
+    states = ahead.states
     totals = plan.totals
     models = ", ".join(f"`{model}`" for model, _ in totals.models)
     said = [f"### {escaped(plan.name)}", "", *since]
-    said += [f"{counted(len(plan), 'shot')} on {models}: **{spending(to_pay)}**", ""]
+    said += [f"{counted(len(plan), 'shot')} on {models}: **{spending(ahead.to_pay)}**", ""]
     if plan.axes:
         said += ["| axis | values | |", "|---|---:|---|"]
         said += [f"| {escaped(axis.name)} | {axis.count:,} | {escaped(_ids(axis))} |" for axis in plan.axes]
@@ -70,9 +74,10 @@ def markdown(plan: Plan, states: States, *, to_pay: Estimate, since: Sequence[st
     said += [""] if totals.without or plan.hints else []
     if states["done"] or states["reused"]:
         said += [", ".join(f"{count:,} {state}" for state, count in states.items() if count), ""]
-    said += [f"> **{problem.code}** {escaped(problem.message)}" for problem in plan.warnings]
-    said += [""] if plan.warnings else []
-    return "\n".join([*said, f"Will spend {spending(to_pay)}. Nothing was sent.", ""])
+    said += [f"> **{problem.code}** {escaped(problem.message)}" for problem in (*plan.warnings, *too_dear)]
+    said += [""] if plan.warnings or too_dear else []
+    will, amount, of = _spends(plan, ahead)
+    return "\n".join([*said, f"{will} **{amount}**{of}. Nothing was sent.", ""])
 
 
 def as_data(plan: Plan, states: States) -> dict[str, Any]:
@@ -204,10 +209,13 @@ def _states(states: States) -> Iterator[Sequence[Part]]:
         yield (", ".join(named),)
 
 
-def _end(plan: Plan, to_pay: Estimate) -> Iterator[Sequence[Part]]:
-    budget = plan.job.budget.max_usd
-    within = f" of a budget of {show(budget)}" if budget is not None else ""
-    yield ("Will spend ", styled(spending(to_pay), "bold"), f"{within}. Nothing was sent.")
+def _spends(plan: Plan, ahead: Ahead) -> tuple[str, str, str]:
+    """What a run would spend, and of what."""
+    amount, budget = spending(ahead.to_pay), plan.job.budget.max_usd
+    spent = f", of which {show(ahead.committed)} are spent or in doubt" if ahead.committed else ""
+    if ahead.is_too_dear:
+        return "Would spend", amount, ", which is more than may be spent"
+    return "Will spend", amount, f" of a budget of {show(budget)}{spent}" if budget is not None else ""
 
 
 def _span(least: Money, most: Money) -> str:

@@ -118,15 +118,33 @@ def load_configuration(
     return configuration
 
 
+JOBS_BUDGET = "the job's budget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A sum that may be spent, and who says so."""
+
+    usd: Money
+    source: str
+    counts_all_calls: bool  # on one run directory; else what one call spends
+
+
+def bounds(configuration: Configuration, job_max: Money | None) -> list[Bound]:
+    """Every bound on what a run may spend."""
+    limits, origins = configuration.limits, configuration.origins
+    known = (
+        (job_max, JOBS_BUDGET, True),
+        (limits.per_run_usd, f"limits.per_run_usd ({origins['limits.per_run_usd']})", True),
+        (limits.per_call_usd, "--max-usd", False),
+        (limits.per_day_usd, f"limits.per_day_usd ({origins['limits.per_day_usd']})", False),
+    )
+    return [Bound(usd=usd, source=source, counts_all_calls=every) for usd, source, every in known if usd is not None]
+
+
 def tightest_budget(configuration: Configuration, job_max: Money | None) -> tuple[Money, str] | None:
     """The lowest bound on what may be spent and where it was set, or None where nothing bounds it."""
-    bounds = [
-        (job_max, "the job's budget"),
-        (configuration.limits.per_call_usd, "--max-usd"),
-        (configuration.limits.per_run_usd, f"limits.per_run_usd ({configuration.origins['limits.per_run_usd']})"),
-        (configuration.limits.per_day_usd, f"limits.per_day_usd ({configuration.origins['limits.per_day_usd']})"),
-    ]
-    return min(((bound, source) for bound, source in bounds if bound is not None), default=None)
+    return min(((bound.usd, bound.source) for bound in bounds(configuration, job_max)), default=None)
 
 
 def concurrency(configuration: Configuration, entry: Entry, job_wish: int | None) -> tuple[int, int]:

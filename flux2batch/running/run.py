@@ -319,8 +319,7 @@ class Run:
     @property
     def _budgets(self) -> Budgets:
         """The job's budget and the configuration's limit for a run count all calls; --max-usd counts this one."""
-        limits = [self._plan.job.budget.max_usd]
-        limits += [] if self._wishes.emulated else [self._plan.configuration.limits.per_run_usd]
+        limits = [self._plan.job.budget.max_usd, self._plan.configuration.limits.per_run_usd]
         total = min((limit for limit in limits if limit is not None), default=None)
         return Budgets(run_directory_usd=total, call_usd=self._wishes.max_usd)
 

@@ -136,7 +136,7 @@ def test_a_pull_request_is_checked_planned_and_drawn(runner: Runner) -> None:
         assert "| model | size | references | shots | each | together |" in said
     (sheet,) = Path(runner.outputs["sheets"]).iterdir()
     assert sheet.name == "--touch-pwned--cats.flux2batch.html"
-    assert sheet.read_text(encoding="utf-8").count("data:image/webp;base64,") == 2  # of one shot, small and large
+    assert sheet.read_text(encoding="utf-8").count("data:image/jpeg;base64,") == 2  # of one shot, small and large
     status = subprocess.run(
         ["git", "status", "--porcelain"], cwd=runner.checkout, capture_output=True, text=True, check=True
     )

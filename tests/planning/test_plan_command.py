@@ -126,7 +126,9 @@ def test_a_plan_over_the_budget_says_how_many_shots_fit(plan: Planner, job: Path
     assert refused.exit_code == 4
     assert "error[FB610]" in refused.stderr
     assert "the first 3 of 6 shots fit: --limit 3" in refused.stderr
-    assert refused.stdout == plan(job).stdout, "what is too dear is shown, for whoever has to make it cheaper"
+    assert "Would spend $0.18, which is more than may be spent. Nothing was sent." in refused.stdout
+    shown = refused.stdout.splitlines()[:-1]
+    assert shown == plan(job).stdout.splitlines()[:-1], "what is too dear is shown, for whoever has to make it cheaper"
 
 
 def test_warnings_are_errors_where_one_asks_for_it(plan: Planner, job: Path) -> None:
@@ -294,3 +296,24 @@ def test_the_prompts_that_are_shown_come_from_all_over_the_plan(plan: Planner) -
     shown = [line for line in plan(SPECS / "campaign" / "job.yaml").stdout.splitlines() if line.startswith("›")]
 
     assert [word for line in shown for word in ("mug", "tote", "cap") if word in line] == ["mug", "tote", "cap"]
+
+
+# Red where only the job's budget and --max-usd are asked once a run directory may be there.
+def test_a_limit_of_the_configuration_holds_whatever_lies_beside_the_job(
+    plan: Planner, job: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "policy.toml"
+    config.write_text("[limits]\nper_run_usd = 0.1\n", encoding="utf-8")
+
+    for _ in range(2):
+        refused = plan(job, "--config", str(config))
+        assert refused.exit_code == 4
+        assert "set by limits.per_run_usd" in refused.stderr
+        (tmp_path / "runs").mkdir(exist_ok=True)
+
+
+def test_a_comment_on_a_pull_request_says_that_the_plan_is_too_dear(plan: Planner, job: Path) -> None:
+    refused = plan(job, "--max-usd", "0.10", "--markdown")
+
+    assert "> **FB610** the plan is $0.18, the budget $0.10" in refused.stdout
+    assert "Would spend **$0.18**, which is more than may be spent." in refused.stdout

@@ -221,6 +221,16 @@ def test_a_plan_dearer_than_its_budget_is_refused_and_nothing_is_sent(trial: Tri
     assert trial.tasks == 0
 
 
+def test_a_rehearsal_keeps_to_the_limit_of_a_run_as_the_run_itself_would(trial: Trial, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[limits]\nper_run_usd = 0.05\n", encoding="utf-8")
+
+    said = trial.run("--config", str(policy), expect=4)
+
+    assert "the budget is $0.05" in said
+    assert trial.tasks == 0
+
+
 def test_up_to_the_budget_pays_for_exactly_what_fits_and_a_raised_one_for_the_rest(trial: Trial) -> None:
     trial.write(trial.job + "budget: {max_usd: 0.07}\n")
     said = trial.run("--up-to-budget", expect=4)
