@@ -16,14 +16,14 @@ from flux2batch.commands.console import Part, counted, styled, this_console
 from flux2batch.commands.options import Dollars
 from flux2batch.errors import InvalidInput
 from flux2batch.reading.job import Job
-from flux2batch.reading.load import load_job
-from flux2batch.reading.problems import Note, Problem, error, exit_code, has_errors
+from flux2batch.reading.load import load_sound_part
+from flux2batch.reading.problems import Note, Problem, error, exit_code, has_errors, in_order
 from flux2batch.reading.rendering import FOR_MACHINES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What checking one file found; `job` is None where it could not be read."""
+    """What checking one file found; `job` is None where nothing of it could be read."""
 
     name: str
     job: Job | None
@@ -99,7 +99,7 @@ def command(
 
 
 def _read(file: Path, *, sets: Sequence[str], allow_paths: Sequence[Path]) -> Checked:
-    job, problems = load_job(file, allow_paths=allow_paths, sets=sets)
+    job, problems = load_sound_part(file, allow_paths=allow_paths, sets=sets)
     return Checked(name=str(file), job=job, shots=None, problems=problems)
 
 
@@ -126,7 +126,7 @@ def _with_shots(
         try:
             plan = plan_job(each.job, configuration=configuration, options=options)
         except InvalidInput as invalid:
-            return replace(each, problems=(*each.problems, *invalid.problems))
+            return replace(each, problems=tuple(in_order([*each.problems, *invalid.problems])))
         return replace(each, shots=len(plan), problems=(*each.problems, *plan.warnings))
 
     return [planned(each) for each in checked]
@@ -137,7 +137,7 @@ def _same_names(checked: Sequence[Checked]) -> list[Problem]:
     first_of: dict[tuple[Path, str], Checked] = {}
     problems = []
     for each in checked:
-        if each.job is None:
+        if each.job is None or each.job.lost is not None:
             continue
         first = first_of.setdefault((each.job.folder, each.job.name), each)
         if first is each or first.job is None:

@@ -258,7 +258,7 @@ def plan_job(job: Job, *, configuration: Configuration, options: PlanOptions | N
     looker = _looker(options, configuration)
     prepared = prepare(job, configuration, check_money=options.check_money, max_shots=limit, looker=looker)
     findings, script = prepared.findings, prepared.script
-    if script is None:
+    if script is None or job.lost is not None:
         raise InvalidInput(findings.problems())
     surveyed = survey(job, script, findings, max_shots=limit)
     problems = findings.problems()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from flux2batch.money import Money, usd
 from flux2batch.reading.document import Document
+from flux2batch.reading.lost import Lost
 from flux2batch.reading.problems import Note, Problem, Steps, error
 
 
@@ -140,6 +141,7 @@ class Job:
     run: RunOptions
     output: Output
     sheet: Mapping[str, Any]
+    lost: Lost | None = None  # set: only the sound part of a faulty file, to find what else is wrong with it
 
     def _repr_html_(self) -> str:
         """The job as a notebook shows it."""
@@ -148,7 +150,15 @@ class Job:
         return job_html(self)
 
 
-def job_of(document: Document, *, file: Path | None, folder: Path, root: Path, allowed: Iterable[Path] = ()) -> Job:
+def job_of(
+    document: Document,
+    *,
+    file: Path | None,
+    folder: Path,
+    root: Path,
+    allowed: Iterable[Path] = (),
+    lost: Lost | None = None,
+) -> Job:
     """The job in a document whose shape was checked and found right."""
     from flux2batch.reading.schema import with_defaults
 
@@ -188,6 +198,7 @@ def job_of(document: Document, *, file: Path | None, folder: Path, root: Path, a
             path=data["output"].get("path"), metadata=data["output"]["metadata"], sidecar=data["output"]["sidecar"]
         ),
         sheet=data["sheet"],
+        lost=lost,
     )
 
 

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flux2batch.reading.document import Document, document_of, read_document
 from flux2batch.reading.files import read_file
@@ -14,6 +14,9 @@ from flux2batch.reading.job import Job, job_of
 from flux2batch.reading.masking import masked, secrets_in
 from flux2batch.reading.problems import Problem, has_errors, in_order
 from flux2batch.reading.schema import check_shape
+
+if TYPE_CHECKING:
+    from flux2batch.reading.recovery import Recovered
 
 MARK = "flux2batch.toml"
 """An empty file of this name makes its folder the job's folder for every job below it."""
@@ -32,16 +35,42 @@ def load_job(
     return load_job_text(raw, path=path, allow_paths=allow_paths, sets=sets, name=name or str(path))
 
 
+def load_sound_part(
+    path: Path, *, allow_paths: Sequence[Path] = (), sets: Sequence[str] = ()
+) -> tuple[Job | None, tuple[Problem, ...]]:
+    """As `load_job`, but where there is an error the job is a partial one if anything of it is sound.
+
+    A partial job (`job.lost` is set) serves to find what else is wrong. No plan can be made of it.
+    """
+    raw, problems = read_file(path, name=str(path))
+    if raw is None:
+        return None, problems
+    return load_job_text(raw, path=path, allow_paths=allow_paths, sets=sets, name=str(path), even_in_part=True)
+
+
 def load_job_text(
-    raw: bytes, *, path: Path, allow_paths: Sequence[Path] = (), sets: Sequence[str] = (), name: str
+    raw: bytes,
+    *,
+    path: Path,
+    allow_paths: Sequence[Path] = (),
+    sets: Sequence[str] = (),
+    name: str,
+    even_in_part: bool = False,
 ) -> tuple[Job | None, tuple[Problem, ...]]:
     """The job in the bytes of a file that stands, or would stand, at `path`."""
     document, problems = read_document(raw, name=name)
     if document is None:
         return None, problems
     folder = path.absolute().parent.resolve()
-    file = folder / path.name
-    return _job(document, problems, file=file, folder=folder, allow_paths=allow_paths, sets=sets)
+    return _job(
+        document,
+        problems,
+        file=folder / path.name,
+        folder=folder,
+        allow_paths=allow_paths,
+        sets=sets,
+        even_in_part=even_in_part,
+    )
 
 
 def load_job_data(
@@ -77,16 +106,29 @@ def _job(
     folder: Path,
     allow_paths: Sequence[Path],
     sets: Sequence[str],
+    even_in_part: bool = False,
 ) -> tuple[Job | None, tuple[Problem, ...]]:
     patched, found = _patched(document, sets)
     problems = (*problems, *found)
     if patched is None:
         return None, _said(problems, document)
     problems = _said((*problems, *check_shape(patched)), patched)
+    lost = None
     if has_errors(problems):
-        return None, problems
+        recovered = _recovered(patched, problems) if even_in_part else None
+        if recovered is None:
+            return None, problems
+        problems = _said((*problems, *recovered.further), patched)
+        patched, lost = recovered.document, recovered.lost
     allowed = [allowed.absolute().resolve() for allowed in allow_paths]
-    return job_of(patched, file=file, folder=folder, root=folder_of_the_job(folder), allowed=allowed), problems
+    job = job_of(patched, file=file, folder=folder, root=folder_of_the_job(folder), allowed=allowed, lost=lost)
+    return job, problems
+
+
+def _recovered(document: Document, problems: Sequence[Problem]) -> Recovered | None:
+    from flux2batch.reading.recovery import recover
+
+    return recover(document, problems)
 
 
 def _patched(document: Document, sets: Sequence[str]) -> tuple[Document | None, tuple[Problem, ...]]:

@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from flux2batch.reading.document import Document
 from flux2batch.reading.problems import Problem, Steps, error
-from flux2batch.reading.suggest import did_you_mean
-from flux2batch.reading.unknown_keys import unusable_name
+from flux2batch.reading.suggest import closest, did_you_mean
+from flux2batch.reading.unknown_keys import parameters, unusable_name
 
 
-def name_problems(document: Document) -> Iterator[Problem]:
-    """What is wrong with the names in a job whose shape is right."""
+def name_problems(document: Document, *, may_be_lost: Callable[[str], bool] | None = None) -> Iterator[Problem]:
+    """What is wrong with the names in a job whose shape is right. A name that `may_be_lost` is not complained of."""
     data = document.data
     yield from _unusable(document)
     crossed = {name: None for group in (data.get("sweep", {}), *data.get("zip", ())) for name in group}
     drawn = data.get("draw", {})
-    for steps, rule in _rules(data):
-        yield from _rule_problems(document, steps, rule, crossed, drawn)
+    misspelt: dict[str, Problem] = {}
+    for name, problem in _by_name(document, crossed, drawn):
+        if may_be_lost and may_be_lost(name):
+            continue
+        axis = _misspelt_axis(name, document, (*crossed, *drawn))
+        if axis is None:
+            yield problem
+        elif axis[-1] not in misspelt:
+            misspelt[str(axis[-1])] = _misspelt_parameter(document, axis, name)
+    yield from misspelt.values()
+
+
+def _by_name(document: Document, crossed: Collection[str], drawn: Collection[str]) -> Iterator[tuple[str, Problem]]:
+    """The names that no axis has, each with what is wrong there."""
+    for steps, rule in _rules(document.data):
+        for problem in _rule_problems(document, steps, rule, crossed, drawn):
+            yield str(problem.steps[-1]), problem
     yield from _pointers(document, (*crossed, *drawn))
+
+
+def _misspelt_axis(name: str, document: Document, axes: Collection[str]) -> Steps | None:
+    """The axis that was meant to set the parameter `name`: then the mistake is there, and not where it is written
+    right."""
+    if name in axes or name not in parameters():
+        return None
+    near = closest(name, [axis for axis in axes if axis not in parameters()])
+    return None if near is None else next((steps for steps in _axes(document.data) if steps[-1] == near), None)
+
+
+def _misspelt_parameter(document: Document, axis: Steps, name: str) -> Problem:
+    message = f"axis '{axis[-1]}' sets no parameter, and is called '{name}' elsewhere in the job"
+    return error("FB201", message, where=document.key_place(axis), steps=axis, help=f"did you mean '{name}'?")
+
+
+def _axes(data: Mapping[str, Any]) -> Iterator[Steps]:
+    yield from (("sweep", name) for name in data.get("sweep", {}))
+    yield from (("zip", index, name) for index, group in enumerate(data.get("zip", ())) for name in group)
+    yield from (("draw", name) for name in data.get("draw", {}))
 
 
 def _unusable(document: Document) -> Iterator[Problem]:
@@ -62,16 +97,17 @@ def _rule_problems(
         yield error("FB201", message, where=document.key_place(at), steps=at, help=help)
 
 
-def _pointers(document: Document, axes: tuple[str, ...]) -> Iterator[Problem]:
+def _pointers(document: Document, axes: tuple[str, ...]) -> Iterator[tuple[str, Problem]]:
     for steps, name, others in _named(document.data):
         if name not in axes and name not in others:
-            yield error(
+            problem = error(
                 "FB203",
                 f"no axis is called '{name}'",
                 where=document.place(steps),
                 steps=steps,
                 help=did_you_mean(name, (*axes, *others)) or _axes_are(axes),
             )
+            yield name, problem
 
 
 def _named(data: Mapping[str, Any]) -> Iterator[tuple[Steps, str, tuple[str, ...]]]:

@@ -38,6 +38,13 @@ def check_shape(document: Document) -> tuple[Problem, ...]:
     return masked(in_order(found), secrets)
 
 
+def is_well_shaped(data: Any) -> bool:
+    """Whether this could be a job, but for its version, and for its prompt where it has none."""
+    if not isinstance(data, dict):
+        return False
+    return bool(_validator().is_valid({"prompt": "any", **data, "flux2batch": LANGUAGE}))
+
+
 def with_defaults(data: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a well-shaped job with every default filled in. Parameters have none here: theirs are their model's."""
     filled = _filled(data, job_schema(), job_schema())

@@ -31,6 +31,20 @@ def problems(document: Document, steps: Steps, known: tuple[str, ...], root: Sch
     yield error("FB201", f"unknown key '{key}'", where=where, steps=steps, help=_meant(key, steps, known, root))
 
 
+def near_key(steps: Steps, root: Schema) -> str | None:
+    """The known key that an unknown one is taken for where the job is read on: `promt` is `prompt`."""
+    key = str(steps[-1])
+    if names_a_secret(key, ours=True) or is_of_the_user(key) or key in SERVICE_NAMES or key in OTHER_TOOLS:
+        return None
+    if len(steps) == 1:
+        return None if _home(key, steps, root) else closest(key, root["properties"])
+    if len(steps) == 2 and steps[0] in _SECTIONS:
+        return closest(key, root["properties"][steps[0]]["properties"])
+    if steps[:-1] == ("params",) or steps[-2] == "set":
+        return closest(key, _parameters(root))
+    return None
+
+
 def unusable_name(document: Document, parent: Steps, name: str) -> Problem:
     """What to say about a name of an axis, a constant, a table or a reference that cannot be one."""
     steps = (*parent, name)
@@ -99,6 +113,13 @@ def _home(key: str, steps: Steps, root: Schema) -> str | None:
 
 def _parameters(root: Schema) -> tuple[str, ...]:
     return tuple(resolved({"$ref": "#/definitions/parameters"}, root)["properties"])
+
+
+def parameters() -> tuple[str, ...]:
+    """The names of the parameters that the language has."""
+    from flux2batch.reading.schema import job_schema
+
+    return _parameters(job_schema())
 
 
 def _usable(name: str) -> str | None:

@@ -67,7 +67,7 @@ def test_each_file_is_a_case_and_problems_are_its_failure(report: tuple[int, Ele
     assert [name for name, failure in cases.items() if failure is not None] == ["bad.yaml", "missing.yaml"]
     failure = cases["bad.yaml"]
     assert failure is not None
-    assert failure.attrib == {"type": "FB201", "message": "FB201: unknown key 'promt' (and 1 more)"}
+    assert failure.attrib == {"type": "FB201", "message": "FB201: unknown key 'promt' (and 2 more)"}
     assert "--> bad.yaml:2:1" in str(failure.text)
     assert "--> bad.yaml:3:10" in str(failure.text)
 

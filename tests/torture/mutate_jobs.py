@@ -227,7 +227,7 @@ def judge(mutated: Mutation) -> int:
     Whatever else escapes is a bug in flux2batch and is left to escape.
     """
     name = mutated.origin.name
-    job, problems = load_job_text(mutated.raw, path=mutated.origin, name=name)
+    job, problems = load_job_text(mutated.raw, path=mutated.origin, name=name, even_in_part=True)
     problems = [*problems, *(_plan_problems(job) if job else ())]
     for problem in problems:
         _judge_message(problem, mutated, name)

@@ -140,6 +140,8 @@ class Walk:
 
     def in_words(self, index: int, point: Point) -> str:
         """Which shot it is, for a message: sweep item 17 (color=red, seed=3)."""
+        if not self._script.grid.columns:
+            return f"shot {index + 1}"
         return f"sweep item {index + 1}{point_in_words(self._script.grid, point)}"
 
     def _told(self, point: Point, moment: Moment) -> Point | None:

@@ -62,10 +62,22 @@ class Findings:
         for problem in problems:
             self._found[problem].shots += shots
 
+    def holds(self, code: str) -> bool:
+        """Whether a problem with this code is among them."""
+        return any(finding.problem.code == code for finding in self._found.values())
+
     @property
     def has_errors(self) -> bool:
         """Whether anything of it stops a plan."""
         return any(finding.problem.severity == "error" for finding in self._found.values())
+
+    def all(self) -> list[Problem]:
+        """All of them, without the shots that they hit."""
+        return [finding.problem for finding in self._found.values()]
+
+    def all_shots(self, shots: int) -> list[Problem]:
+        """Those that hit every one of so many shots."""
+        return [finding.problem for finding in self._found.values() if finding.shots >= shots]
 
     def problems(self) -> tuple[Problem, ...]:
         """All of them in order; what does not hit every shot says which one it hits first."""
@@ -83,7 +95,8 @@ def of_template_fault(fault: TemplateFault, *, where: Place | None, steps: Steps
 
 
 def _with_shots(finding: _Finding, shots: int) -> Problem:
-    if finding.first is None or finding.shots == 0 or (finding.shots == shots and shots > 1):
+    is_alone = finding.first == "shot 1"  # the only shot of a job without axes has no number to be told
+    if finding.first is None or finding.shots == 0 or (finding.shots == shots and (shots > 1 or is_alone)):
         return finding.problem
     more = finding.shots - 1
     others = "" if not more else " and one more shot" if more == 1 else f" and {more:,} more shots"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from flux2batch.planning.shots.unsure import Unsure
 from flux2batch.planning.sweep.grid import Column, Point
 from flux2batch.planning.templates.values import ValueObject
 
@@ -91,7 +92,9 @@ class Names:
         tables: Mapping[str, Any],
         job: Mapping[str, Any],
         parameters: Collection[str],
+        unsure: Unsure | None = None,
     ) -> None:
+        self._unsure = unsure or Unsure()
         self._columns = {column.name.removeprefix("params."): column for column in columns}
         self._constants = {**tables, **variables, "vars": dict(variables), "data": dict(tables), "job": dict(job)}
         self._parameters = frozenset(parameters)
@@ -110,6 +113,14 @@ class Names:
     def unknown(self, names: Iterable[str]) -> list[str]:
         """Those of these names that mean nothing."""
         return sorted(set(names) - set(self.known))
+
+    def complaints(self, names: Iterable[str]) -> list[str]:
+        """Those that mean nothing, and were not lost with another mistake either."""
+        return [name for name in self.unknown(names) if not self._unsure.holds(name)]
+
+    def are_sure(self, names: Collection[str]) -> bool:
+        """Whether a text that uses these names can be rendered."""
+        return not self.unknown(names) and not self._unsure.names.intersection(names)
 
     def view(self, names: Collection[str]) -> View:
         """What a text that uses these names sees. An axis hides a constant, a constant a parameter."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from flux2batch.planning.configuration import Configuration
 from flux2batch.planning.files.folder import JobFolder
 from flux2batch.planning.models.sizes import SIZE_PARAMETERS
+from flux2batch.planning.shots.beyond import look_beyond
 from flux2batch.planning.shots.expansion import Script, point_in_words
 from flux2batch.planning.shots.findings import Findings, of_template_fault
 from flux2batch.planning.shots.names import Moment, Names, View
@@ -18,6 +19,7 @@ from flux2batch.planning.shots.prompts import Prompt, PromptSource, read_prompt
 from flux2batch.planning.shots.request import ReferenceTemplates, Requests, reference_templates
 from flux2batch.planning.shots.settings import BrokenSetting, Layers, moved, sets_parameters
 from flux2batch.planning.shots.texts import Text
+from flux2batch.planning.shots.unsure import Unsure
 from flux2batch.planning.shots.variables import constants_of
 from flux2batch.planning.sweep.axes import PARAMETER_AXES, Axis, values_of
 from flux2batch.planning.sweep.grid import Column, Grid
@@ -25,9 +27,10 @@ from flux2batch.planning.sweep.rules import Condition, Matcher, condition_of, ma
 from flux2batch.planning.tables.tables import Constant, Table, load_tables, scope_of
 from flux2batch.planning.templates.faults import TemplateFault
 from flux2batch.planning.templates.paths import safe_component
-from flux2batch.planning.templating import TemplateFolder, is_static, other_syntax
+from flux2batch.planning.templating import Template, TemplateFolder, is_static, other_syntax
 from flux2batch.reading.job import AxisSource, Job
 from flux2batch.reading.problems import Steps, error, warning
+from flux2batch.reading.suggest import closest, did_you_mean
 
 if TYPE_CHECKING:
     from flux2batch.planning.references.looking import Looker
@@ -67,7 +70,9 @@ class _Preparing:
         self.folder = JobFolder(job.root, (*job.allowed, *configuration.allow.paths), folder=job.folder)
         self.templates = TemplateFolder.of(self.folder)
         self.looker = looker
-        self.broken_axes = False
+        self.unsure = Unsure(job.lost)
+        self.aside: set[Steps] = set()  # texts with a mistake
+        self.references_are_known = not self.unsure.lost.references
 
     @cached_property
     def shelf(self) -> ReferenceShelf:
@@ -80,15 +85,13 @@ class _Preparing:
         self._judge_name()
         tables, problems = load_tables(self.job, self.folder)
         self.findings.add(problems)
+        self.unsure.add(source.name for source in self.job.data if source.name not in tables)
         sweep = self._axes(self.job.sweep, tables)
-        zips = [self._axes(group, tables) for group in self.job.zips]
+        zips = [self._agreeing(self._axes(group, tables)) for group in self.job.zips]
         draws = self._axes(self.job.draws, tables)
         axes = (*sweep, *(axis for group in zips for axis in group), *draws)
-        script = None
-        if self.broken_axes or not self._lengths_agree(zips):
-            self._judge_texts_alone()
-        elif self._is_small_enough(Grid(sweep, zips, draws)):
-            script = self._script(Grid(sweep, [group for group in zips if group], draws), tables)
+        grid = Grid(sweep, [group for group in zips if group], draws)
+        script = self._script(grid, tables, is_small=self._is_small_enough(grid))
         return Prepared(script=script, findings=self.findings, shelf=lambda: self.shelf, axes=axes)
 
     def _judge_name(self) -> None:
@@ -104,23 +107,23 @@ class _Preparing:
             axis, problems = values_of(source, self.job, tables, self.folder)
             self.findings.add(problems)
             if axis is None:
-                self.broken_axes = True
+                self.unsure.add([source.name])
             else:
                 axes.append(axis)
         return axes
 
-    def _lengths_agree(self, zips: Sequence[Sequence[Axis]]) -> bool:
-        agree = True
-        for group in zips:
-            for axis in group[1:]:
-                if axis.count == group[0].count:
-                    continue
-                first = group[0]
-                message = f"'{first.name}' has {first.count:,} values and '{axis.name}' has {axis.count:,}"
-                help = "axes of one zip move together, value by value: give both as many"
-                self.findings.error("FB310", message, axis.steps, help, key=True)
-                agree = False
-        return agree
+    def _agreeing(self, group: list[Axis]) -> list[Axis]:
+        """The axes of a zip, or none of them where their lengths differ."""
+        first = group[0] if group else None
+        others = [axis for axis in group if first and axis.count != first.count]
+        for axis in others:
+            assert first is not None
+            message = f"'{first.name}' has {first.count:,} values and '{axis.name}' has {axis.count:,}"
+            help = "axes of one zip move together, value by value: give both as many"
+            self.findings.error("FB310", message, axis.steps, help, key=True)
+        if others:
+            self.unsure.add(axis.name for axis in group)
+        return [] if others else group
 
     def _is_small_enough(self, grid: Grid) -> bool:
         """Whether the job stays below the limit, by arithmetic alone: nothing is expanded to find out."""
@@ -131,28 +134,18 @@ class _Preparing:
         self.findings.add([too_many(self.job, grid.columns, count, self.max_shots)])
         return False
 
-    def _judge_texts_alone(self) -> None:
-        """With an axis that cannot be read nothing can be walked; what is wrong with the texts is said all the same."""
-        self._prompt_sources(None)
-        self._reference_templates()
-
-    def _script(self, grid: Grid, tables: Mapping[str, Table | Constant]) -> Script | None:
+    def _script(self, grid: Grid, tables: Mapping[str, Table | Constant], *, is_small: bool) -> Script | None:
         findings, job = self.findings, self.job
         shown = scope_of(tables)
-        axis_names = frozenset(column.name.removeprefix("params.") for column in grid.columns)
-        variables = constants_of(job.variables, shown, axis_names, findings)
+        sources = (*job.sweep, *(source for group in job.zips for source in group), *job.draws)
+        axis_names = frozenset(source.name.removeprefix("params.") for source in sources)
+        variables = constants_of(job.variables, shown, axis_names, findings, unsure=self.unsure)
         facts = {"name": job.name, "description": job.description or "", "tags": list(job.tags)}
         parameters = self._parameters(grid)
-        names = Names(columns=grid.columns, variables=variables, tables=shown, job=facts, parameters=parameters)
-        early = Names(columns=grid.crossed, variables=variables, tables=shown, job=facts, parameters=parameters)
-        try:
-            layers = Layers(job, grid.columns)
-        except BrokenSetting as broken:
-            where = self.document.inside(broken.steps, broken.fault.start, broken.fault.end)
-            findings.add([of_template_fault(broken.fault, where=where, steps=broken.steps)])
-            self._judge_texts_alone()
-            return None
-
+        known_names = partial(Names, variables=variables, tables=shown, job=facts, parameters=parameters)
+        names = known_names(columns=grid.columns, unsure=self.unsure)
+        early = known_names(columns=grid.crossed, unsure=self.unsure)
+        layers = Layers(job, grid.columns, on_broken=self._complain_of_text)
         references = self._reference_templates()
         prompts = self._prompt_sources(grid)
         self._judge_names(layers, references, prompts, names, grid)
@@ -194,11 +187,12 @@ class _Preparing:
         given_positions = tuple(sorted({*layers.positions, *own.positions, *rule_positions}))
         path = self._path_template(names, given_positions, own)
         usable_prompts = {index: source for index, source in enumerate(prompts) if source is not None}
-        if findings.has_errors or len(usable_prompts) != len(prompts):
-            return None
-
         seed = job.params.get("seed")
-        return Script(
+        stands_in = findings.has_errors or job.lost is not None or len(usable_prompts) != len(prompts)
+        if stands_in:
+            usable_prompts = self._stand_ins(prompts, names)
+            path = path if path is not None and self._can_be_rendered(path.names, names) else None
+        script = Script(
             grid=grid,
             names=names,
             layers=layers,
@@ -220,6 +214,41 @@ class _Preparing:
             literal_seed=seed if type(seed) is int else 1,
             findings=findings,
         )
+        if not stands_in:
+            return script
+        if is_small and "model" not in self.unsure.names and not findings.holds("FB208"):
+            rules_are_known = not (
+                self.unsure.lost.rules
+                or None in exclude
+                or None in include
+                or any(rule is None for _, rule, _ in overrides)
+                or len(conditions) < sum(column.axis.when is not None for column in grid.columns)
+            )
+            look_beyond(
+                script,
+                findings,
+                self.unsure,
+                self.aside,
+                rules=rules_are_known,
+                references=self.references_are_known,
+            )
+        return None
+
+    def _stand_ins(self, prompts: Sequence[PromptSource | None], names: Names) -> dict[int, PromptSource]:
+        """The prompts for a look at the values alone: some words for each that cannot be rendered."""
+        words, _ = read_prompt(
+            "words", ("prompt",), document=self.document, folder=self.folder, templates=self.templates
+        )
+        assert words is not None
+        sound = [source and self._can_be_rendered(source.names, names) for source in prompts]
+        found = {
+            index: source if source and can else words
+            for index, (source, can) in enumerate(zip(prompts, sound, strict=True))
+        }
+        return found or {0: words}
+
+    def _can_be_rendered(self, used: frozenset[str], names: Names) -> bool:
+        return names.are_sure(used) and (self.references_are_known or not used & {"ref", "refs"})
 
     def _parameters(self, grid: Grid) -> frozenset[str]:
         """The names of all parameters that there are, as far as the job's models and words know them."""
@@ -235,9 +264,14 @@ class _Preparing:
             try:
                 made.append(reference_templates(source, self.document))
             except BrokenSetting as broken:
-                where = self.document.inside(broken.steps, broken.fault.start, broken.fault.end)
-                self.findings.add([of_template_fault(broken.fault, where=where, steps=broken.steps)])
+                self._complain_of_text(broken)
+                self.references_are_known = False
         return tuple(made)
+
+    def _complain_of_text(self, broken: BrokenSetting) -> None:
+        where = self.document.inside(broken.steps, broken.fault.start, broken.fault.end)
+        self.findings.add([of_template_fault(broken.fault, where=where, steps=broken.steps)])
+        self.aside.add(broken.steps)
 
     def _prompt_sources(self, grid: Grid | None) -> list[PromptSource | None]:
         column = grid.column("prompt") if grid else None
@@ -279,7 +313,7 @@ class _Preparing:
 
     def _matcher(self, rule: Any, grid: Grid, condition: Any) -> Matcher | None:
         asked = condition(rule.where, (*rule.steps, "where")) if rule.where is not None else None
-        made = matcher(rule, grid, self.findings, asked)
+        made = matcher(rule, grid, self.findings, asked, may_be_lost=self.unsure.holds)
         return None if rule.where is not None and asked is None else made
 
     def _conditions(self, grid: Grid, condition: Any) -> list[tuple[Column, Condition]]:
@@ -318,23 +352,30 @@ class _Preparing:
         without_calls = frozenset({"ref", "refs"})
         for setting in layers.all_settings():
             for way, leaf in setting.leaves.items():
-                names_are_known(leaf, names, (*setting.steps, *way), self.findings)
+                self._judge_leaf(leaf, names, (*setting.steps, *way))
                 self._refuse_calls(leaf, without_calls, (*setting.steps, *way))
         for each in references:
             for way, leaf in each.leaves.items():
-                names_are_known(leaf, names, (*each.steps, *way), self.findings)
+                if not self._judge_leaf(leaf, names, (*each.steps, *way)):
+                    self.references_are_known = False
                 self._refuse_calls(leaf, without_calls, (*each.steps, *way))
         for source in prompts:
             for leaf_of_prompt in source.leaves if source else ():
                 self._judge_prompt_names(leaf_of_prompt, names)
-        if not self.findings.has_errors:  # with a name that is misspelt, what it stands for would seem unused as well
+        if (
+            not self.findings.has_errors and self.job.lost is None
+        ):  # with a name that is misspelt, what it stands for would seem unused as well
             self._judge_use(layers, references, prompts, grid)
+
+    def _judge_leaf(self, leaf: Template, names: Names, steps: Steps) -> bool:
+        known = names_are_known(leaf, names, steps, self.findings)
+        if not known:
+            self.aside.add(steps)
+        return known
 
     def _judge_prompt_names(self, leaf: Any, names: Names) -> None:
         source, template = leaf.source, leaf.template
-        for name in names.unknown(template.names):
-            from flux2batch.reading.suggest import did_you_mean
-
+        for name in names.complaints(template.names):
             help = did_you_mean(name, names.known) or f"the job's own names are {', '.join(names.own[:12]) or 'none'}"
             where = source.place(*template.name_span(name))
             message = f"unknown variable '{name}'"
@@ -387,11 +428,19 @@ class _Preparing:
             if column.axis.steps[0] != "draw"
             else f"'{name}' is drawn, and nothing uses it"
         )
+        parameter = closest(name, self._settable())
+        meant = f"did you mean '{parameter}'? If not, " if parameter else ""
         help = (
-            f"use {{{{ {name} }}}} in the prompt, or say what is meant: repeat: {{count: {column.count}, seed: same}} "
+            f"{meant}use {{{{ {name} }}}} in the prompt, or say what is meant: "
+            f"repeat: {{count: {column.count}, seed: same}} "
             "asks for the identical request again, equal: share buys it once for all paths"
         )
         self.findings.error("FB308", message, column.axis.steps, help, key=True)
+
+    def _settable(self) -> Sequence[str]:
+        """The parameters that an axis of the job may be meant to set."""
+        entry = self.configuration.entry(self.job.model) if is_static(self.job.model) else None
+        return sorted(entry.parameters if entry else PARAMETER_AXES)
 
     def _names_of_rules(self, grid: Grid) -> Iterator[str]:
         """Names that decide about a request: those in overrides, and in `when`."""

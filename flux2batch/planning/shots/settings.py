@@ -6,7 +6,7 @@ in three ways of writing it: a layer that writes it in another way replaces it a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +60,14 @@ class Circle(Exception):
         self.steps = steps
 
 
-def setting(name: str, written: Any, steps: Steps, *, is_data: bool = False, is_template: bool = True) -> Setting:
-    """A parameter as written, its templates compiled."""
-    leaves = dict(_leaves(written, steps)) if is_template else {}
+OnBroken = Callable[[BrokenSetting], None]
+
+
+def setting(
+    name: str, written: Any, steps: Steps, *, is_data: bool = False, templates: OnBroken | None = None
+) -> Setting:
+    """A parameter as written; its `templates` are compiled, and what is told is which of them cannot be."""
+    leaves = dict(_leaves(written, steps, templates)) if templates else {}
     return Setting(name=name, written=written, leaves=leaves, steps=steps, is_data=is_data)
 
 
@@ -81,13 +86,19 @@ def laid_over(weaker: Mapping[str, Setting], stronger: Layer) -> dict[str, Setti
 class Layers:
     """All that a job says about parameters, by the layer that says it."""
 
-    def __init__(self, job: Job, columns: Sequence[Column]) -> None:
-        self._base: dict[str, Setting] = {"model": setting("model", job.model, ("model",))}
-        self._base |= {name: setting(name, value, ("params", name)) for name, value in job.params.items()}
+    def __init__(self, job: Job, columns: Sequence[Column], *, on_broken: OnBroken) -> None:
+        self._on_broken = on_broken
+        self._base: dict[str, Setting] = {"model": setting("model", job.model, ("model",), templates=on_broken)}
+        self._base |= {
+            name: setting(name, value, ("params", name), templates=on_broken) for name, value in job.params.items()
+        }
         self._columns = tuple(column for column in columns if sets_parameters(column))
         self._of_value: dict[tuple[int, int], Layer] = {}
         self.overrides: tuple[Layer, ...] = tuple(
-            {name: setting(name, value, (*each.steps, "set", name)) for name, value in each.set.items()}
+            {
+                name: setting(name, value, (*each.steps, "set", name), templates=on_broken)
+                for name, value in each.set.items()
+            }
             for each in job.override
         )
 
@@ -122,7 +133,7 @@ class Layers:
         if key not in self._of_value:
             if len(self._of_value) > 4096:
                 self._of_value.clear()
-            self._of_value[key] = _layer_of(column, column.value(index))
+            self._of_value[key] = _layer_of(column, column.value(index), self._on_broken)
         return self._of_value[key]
 
 
@@ -227,17 +238,18 @@ def leaves_of(written: Any) -> Iterable[tuple[Steps, str]]:
                 yield from (((index, *way), text) for way, text in leaves_of(value))
 
 
-def _leaves(written: Any, steps: Steps) -> Iterable[tuple[Steps, Template]]:
+def _leaves(written: Any, steps: Steps, on_broken: OnBroken) -> Iterable[tuple[Steps, Template]]:
     for way, text in leaves_of(written):
         try:
             template = compile_template(text, folder=None, kind="text")
         except TemplateFault as fault:
-            raise BrokenSetting(fault, (*steps, *way)) from None
+            on_broken(BrokenSetting(fault, (*steps, *way)))
+            continue
         if not template.is_static:
             yield way, template
 
 
-def _layer_of(column: Column, value: AxisValue) -> Layer:
+def _layer_of(column: Column, value: AxisValue, on_broken: OnBroken) -> Layer:
     layer: dict[str, Setting | None] = {}
     parameter = column.axis.parameter
     if parameter is not None and parameter != "prompt":
@@ -245,10 +257,10 @@ def _layer_of(column: Column, value: AxisValue) -> Layer:
         layer[parameter] = (
             None
             if value.value is None
-            else setting(parameter, value.value, _value_steps(column, value), is_data=is_data, is_template=False)
+            else setting(parameter, value.value, _value_steps(column, value), is_data=is_data)
         )
     for name, written in value.settings.items():
-        layer[name] = setting(name, written, (*value.steps, "set", name))
+        layer[name] = setting(name, written, (*value.steps, "set", name), templates=on_broken)
     return layer
 
 

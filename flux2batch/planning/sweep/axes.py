@@ -20,7 +20,6 @@ from flux2batch.planning.sweep.ranges import NotARange, NumberRange, looks_like_
 from flux2batch.planning.sweep.slugs import slug
 from flux2batch.planning.tables.tables import Constant, Row, Table
 from flux2batch.planning.templates.values import ValueObject, number_text
-from flux2batch.reading.document import Document
 from flux2batch.reading.job import AxisSource, Job
 from flux2batch.reading.problems import Place, Problem, Steps, error, warning
 from flux2batch.reading.suggest import did_you_mean
@@ -114,7 +113,7 @@ def values_of(
     source: AxisSource, job: Job, tables: Mapping[str, Table | Constant], folder: JobFolder
 ) -> tuple[Axis | None, tuple[Problem, ...]]:
     """The axis that a source writes, or None and what is wrong with it. Warnings come with an axis."""
-    reader = _Reader(source, job.document, tables, folder)
+    reader = _Reader(source, job, tables, folder)
     axis = reader.read()
     return axis, tuple(reader.problems)
 
@@ -198,11 +197,10 @@ class _Drawn(_Part):
 class _Reader:
     """Reads one axis and collects what is wrong with it."""
 
-    def __init__(
-        self, source: AxisSource, document: Document, tables: Mapping[str, Table | Constant], folder: JobFolder
-    ) -> None:
+    def __init__(self, source: AxisSource, job: Job, tables: Mapping[str, Table | Constant], folder: JobFolder) -> None:
         self.source = source
-        self.document = document
+        self.job = job
+        self.document = job.document
         self.tables = tables
         self.folder = folder
         self.problems: list[Problem] = []
@@ -337,7 +335,8 @@ class _Reader:
     def _rows(self, name: str, steps: Steps) -> list[_Part] | None:
         table = self.tables.get(name)
         if table is None:
-            if name in {source.name for source in self._sources()}:
+            lost = self.job.lost is not None and self.job.lost.holds(name)
+            if lost or name in {source.name for source in self.job.data}:
                 return None  # what is wrong with the table is said where the table is
             help = did_you_mean(name, self.tables) or (
                 f"the tables are {', '.join(self.tables)}" if self.tables else None
@@ -350,14 +349,6 @@ class _Reader:
             )
             return None
         return [_Listed([self._row(row) for row in table.rows])]
-
-    def _sources(self) -> Sequence[Any]:
-        data = self.document.data.get("data") if isinstance(self.document.data, dict) else None
-        return (
-            [AxisSource(name=name, written=None, steps=("data", name)) for name in data]
-            if isinstance(data, dict)
-            else []
-        )
 
     def _row(self, row: Row) -> AxisValue:
         first = next((_text(cell) for cell in row.data.values()), "")

@@ -93,12 +93,16 @@ class Matcher:
         return named | (self.condition.positions if self.condition else frozenset())
 
 
-def matcher(rule: Rule, grid: Grid, findings: Findings, condition: Condition | None) -> Matcher | None:
-    """The rule, ready to be asked; None where it names something that is not there."""
+def matcher(
+    rule: Rule, grid: Grid, findings: Findings, condition: Condition | None, *, may_be_lost: Callable[[str], bool]
+) -> Matcher | None:
+    """The rule, ready to be asked; None where it names something that is not there, or was lost."""
     wanted: list[tuple[int, frozenset[int]]] = []
     for name, value in rule.match.items():
         column = grid.column(name)
         if column is None or column in grid.drawn:
+            if may_be_lost(name):
+                return None
             findings.error("FB312", f"no axis is called '{name}'", (*rule.steps, name), key=True)
             return None
         indices = _indices(column, value, (*rule.steps, name), findings)
@@ -168,14 +172,16 @@ def condition_of(
 
 
 def names_are_known(template: Any, names: Names, steps: Steps, findings: Findings) -> bool:
-    """Whether a template or expression names only what there is; each unknown name is one finding (FB301)."""
-    unknown = names.unknown(template.names)
-    for name in unknown:
+    """Whether a template or expression names only what there is; each unknown name is one finding (FB301).
+
+    A name that was lost with another mistake is none, but what uses it cannot be asked either.
+    """
+    for name in names.complaints(template.names):
         start, end = template.name_span(name)
         where = findings.document.inside(steps, start, end)
         help = did_you_mean(name, names.known) or _own_names(names)
         findings.add([error("FB301", f"unknown variable '{name}'", where=where, steps=steps, help=help)])
-    return not unknown
+    return names.are_sure(template.names)
 
 
 def _own_names(names: Names) -> str | None:

@@ -27,9 +27,10 @@ CODES: tuple[Code, ...] = (
         name="FB203",
         exit_code=3,
         title="not one of the possible values",
-        cause="Only certain words are possible here, and this is none of them. Case matters.",
-        example="params: {output_format: jpg}",
-        fix="params: {output_format: jpeg}",
+        cause="Only certain words are possible here, and this is none of them: the words of a parameter, the names of "
+        "the models, or the names of the job's own axes (under `sheet:` and in `seed: {per: […]}`). Case matters.",
+        example="params: {output_format: jpg}\nsweep: {light: [dawn, dusk]}\nsheet: {x: ligth}",
+        fix="params: {output_format: jpeg}\nsweep: {light: [dawn, dusk]}\nsheet: {x: light}",
     ),
     Code(
         name="FB204",
