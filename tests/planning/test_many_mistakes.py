@@ -31,6 +31,7 @@ CASES = [
     ("half a size", "prompt: a boat\nparams: {width: 1024, height: tall}\nsheet: {x: a}", "FB205 3:31, FB203 4:12"),
     ("a table that is none", 'prompt: "{{ p.x }} {{ q }}"\ndata: {t: {fil: x.csv}}\nsweep: {p: data.t}', "FB301 2:23, FB201 3:12"),
     ("a reference that is none", 'prompt: "{{ ref(\'f\') }} {{ q }}"\nreferences: {f: {pat: x.png}}', "FB301 2:28, FB201 3:18"),
+    ("a call for a reference that was lost", 'prompt: "{{ ref(\'f\') }}"\nreferences: {f: {pat: x.png}}', "FB201 3:18"),
     ("constants of one another", 'prompt: "{{ a }} {{ c }}"\nvars: {a: "{{ b }}", b: "{{ x"}', "FB301 2:21, FB302 3:26"),
     ("lengths and a name", FLEX + 'prompt: "{{ a }} {{ c }}"\nzip: [{a: [1, 2], b: [1, 2, 3]}]\nparams: {guidance: 60}', "FB301 3:21, FB310 4:19, FB204 5:20"),
     ("rules that name nothing", FLEX + 'prompt: "{{ a }}"\nsweep: {a: [x, y], steps: [20, 99]}\nexclude: [{b: 1}, {a: z}]', "FB204 4:32, FB201 5:12, FB312 5:23"),
