@@ -42,6 +42,7 @@ _AS_JSON = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make 
 # Where the choices of the command line wait in click's context:
 _COLOUR = "flux2batch.color"
 _FORMAT = "flux2batch.format"
+_DATA_FLAGS = ("as_json", "as_jsonl")  # stdout has an object then, and nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,9 @@ def fail(problems: Sequence[Problem], *, strict: bool = False) -> NoReturn:
     """Show the problems, as --format asks, and end the command with the exit code they ask for."""
     from flux2batch.reading.problems import exit_code
 
-    this_console().show_problems(problems, as_answer=True)
+    context = click.get_current_context(silent=True)
+    answers_with_data = context is not None and any(context.params.get(flag) for flag in _DATA_FLAGS)
+    this_console().show_problems(problems, as_answer=not answers_with_data)
     raise click.exceptions.Exit(exit_code(problems, strict=strict))
 
 

@@ -74,7 +74,7 @@ def command(
 
     DIR may be a job file, meaning its run directory, or be left out, meaning the newest under runs/. Nothing else is
     bought: not what was never begun, and not what is unknown (see resolve). It shows the price and asks, as run does,
-    and what these shots have cost already counts against the job's budget.
+    and what these shots have cost already counts against the job's budget. What was run on the emulator stays there.
     """
     del format
     from flux2batch.commands.run_directories import run_directory, shard_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,9 +128,17 @@ def command(
         as_json=as_json,
         quiet=quiet,
         open_sheet=open_sheet,
-        next_time=f"flux2batch run {file}" + (f" --shard {shard}" if shard else ""),
+        next_time=_next_time(file, emulate=emulate, out=out, shard=shard),
     )
     run_a_plan(plan, wishes, manner)
+
+
+def _next_time(file: Path, *, emulate: bool, out: Path | None, shard: Shard | None) -> str:
+    """The command that goes on with this run, and with no other: without --emulate it would cost money."""
+    words = ["flux2batch", "run", str(file), *(["--emulate"] if emulate else [])]
+    words += ["--out", str(out)] if out is not None else []
+    words += ["--shard", str(shard)] if shard is not None else []
+    return shlex.join(words)
 
 
 def _webhook(url: str | None, listen: str | None, *, emulated: bool) -> Webhook | None:

@@ -32,8 +32,8 @@ _WIDEST = 140  # in a pipe
 # Before.
 
 
-def summary(plan: Plan, outlook: Outlook, *, emulated: bool) -> Iterator[Sequence[Part]]:
-    """What is about to happen, in a few lines."""
+def summary(plan: Plan, outlook: Outlook, *, emulated: bool, rehearsed: bool) -> Iterator[Sequence[Part]]:
+    """What is about to happen, in a few lines. A run is rehearsed where our own emulator stands in for the services."""
     models = ", ".join(model for model, _ in plan.totals.models)
     shard = f", shard {plan.shard}," if plan.shard else ""
     yield (styled(plan.name, "bold"), f"  {counted(outlook.planned, 'shot')}{shard} on {models}")
@@ -57,9 +57,11 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool) -> Iterator[Sequenc
             ": not bought again",
         )
         yield (styled("  flux2batch retry --missing buys them again", "dim"),)
-    uploads = plan.totals.uploads if outlook.new else ()
+    going = {upload.absolute for upload in plan.shelf.uploads(outlook.references)}
+    uploads = [(upload, hosts) for upload, hosts in plan.totals.uploads if upload.absolute in going]
     for upload, hosts in uploads[:_MOST_UPLOADS]:
-        yield ("  uploads ", upload.path, styled(f"  {upload.file_bytes / 1000:,.0f} kB to {', '.join(hosts)}", "dim"))
+        whom = f"the emulator, in place of {' and '.join(hosts)}" if rehearsed else ", ".join(hosts)
+        yield ("  uploads ", upload.path, styled(f"  {upload.file_bytes / 1000:,.0f} kB to {whom}", "dim"))
     if len(uploads) > _MOST_UPLOADS:
         yield (f"  and {len(uploads) - _MOST_UPLOADS} more files",)
     if outlook.new:
@@ -226,11 +228,12 @@ def number(amount: Decimal) -> float:
 
 def ending(report: Report, *, seconds: float, command: str, emulated: bool) -> Iterator[Sequence[Part]]:
     """What became of the run, and what to type next."""
-    counts = report.counts
+    counts, now = report.counts, report.counts.done - report.done_before
+    of_them = f", {now:,} of them now" if report.done_before else ""
     yield (
         styled("✓ " if report.exit_code == 0 else "● ", "green" if report.exit_code == 0 else "yellow"),
-        styled(f"{counted(counts.done, 'shot')} done", "bold"),
-        f" of {_all(counts):,}, {counted(counts.frames, 'picture')}, in {_seconds(seconds)}",
+        styled(f"{counts.done:,} of {counted(_all(counts), 'shot')} done", "bold"),
+        f"{of_them}, {counted(counts.frames, 'picture')}, in {_seconds(seconds)}",
     )
     for number_of, word, next_step in (
         (counts.moderated, "moderated", "flux2batch status shows why"),
@@ -261,10 +264,12 @@ def _all(counts: Counts) -> int:
 def _money(report: Report, emulated: bool) -> Iterator[Sequence[Part]]:
     counts = report.counts
     at_risk = f", and up to {show(counts.at_risk_usd)} more in doubt" if counts.at_risk_usd else ""
+    now = Money(counts.charged_usd - report.charged_before)
+    in_all = f", {show(counts.charged_usd)} in all" if report.charged_before else ""
     if emulated:
-        yield (f"  {show(counts.charged_usd)} charged{at_risk}, by the emulator, so nothing",)
+        yield (f"  {show(now)} charged{in_all}{at_risk}, by the emulator, so nothing",)
         return
-    yield (f"  {show(counts.charged_usd)} charged{at_risk}",)
+    yield (f"  {show(now)} charged{in_all}{at_risk}",)
     for service, (before, after) in report.balances.items():
         if before is not None and after is not None:
             yield (styled(f"  {service}: {show(before)} before, {show(after)} now", "dim"),)

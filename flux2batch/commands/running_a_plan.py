@@ -168,7 +168,7 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
         outlook = run.outlook
         licences = {} if wishes.emulate or not outlook.has_work else new_licences(plan, wishes.state_folder)
         if not as_json:
-            console.say_all(shown.summary(plan, outlook, emulated=wishes.emulated))
+            console.say_all(shown.summary(plan, outlook, emulated=wishes.emulated, rehearsed=wishes.emulate))
             console.say_all(("  ", styled(f"licence of {model}: ", "dim"), text) for model, text in licences.items())
             console.say_all(calls_shown.before(wishes.webhook))
         if not outlook.has_work and not as_json:

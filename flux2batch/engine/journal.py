@@ -110,6 +110,12 @@ class Standing:
     events: int
 
     @property
+    def charged(self) -> Money:
+        """All that is known to be charged."""
+        open_usd = sum((life.charged for life in self.open.values()), start=ZERO)
+        return Money(sum((one.charged for one in self.ended.values()), start=open_usd))
+
+    @property
     def committed(self) -> Money:
         """All that is spent, reserved or in doubt."""
         open_usd = sum((life.committed for life in self.open.values()), start=ZERO)

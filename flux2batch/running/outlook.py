@@ -12,7 +12,7 @@ from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.policy import Budgets
 from flux2batch.engine.reconciling import Reconciliation
 from flux2batch.money import ZERO, Money
-from flux2batch.planning.shot import Shot, ShotId
+from flux2batch.planning.shot import Reference, Shot, ShotId
 from flux2batch.running.feed import phase_of
 
 
@@ -35,6 +35,7 @@ class Outlook:
     max_usd: Money
     committed_usd: Money  # by all calls so far
     fitting: int  # how many of the new fit the budget
+    references: frozenset[Reference]  # that the new shots go with
 
     @property
     def fits(self) -> bool:
@@ -62,6 +63,7 @@ def look_ahead(
     least = most = ZERO
     room = _room(budgets, standing.committed)
     fitting = reused = 0
+    references: set[Reference] = set()
     for shot in plan:
         phase = phase_of(standing, shot.id)
         if phase is Phase.PLANNED and shot.id in found:
@@ -70,6 +72,7 @@ def look_ahead(
         phases[phase] += 1
         if phase not in (Phase.PLANNED, Phase.INTENT):
             continue
+        references.update(shot.references)
         assert shot.quote is not None, "BUG: a shot without a price reached the run"
         least, most = Money(least + shot.quote.min), Money(most + shot.quote.max)
         needed = ZERO if phase is Phase.INTENT else shot.quote.max  # an intent's price is reserved already
@@ -93,6 +96,7 @@ def look_ahead(
         max_usd=most,
         committed_usd=standing.committed,
         fitting=fitting,
+        references=frozenset(references),
     )
 
 

@@ -94,6 +94,8 @@ class Report:
     balances: Mapping[str, tuple[Money | None, Money | None]]  # service → before and after
     sheet_trouble: str | None  # why the contact sheet is not up to date
     exit_code: int
+    done_before: int  # shots that were there when it began
+    charged_before: Money
 
 
 class Run:
@@ -198,11 +200,12 @@ class Run:
         originals = Gallery(self._directory.originals, known=_nothing_known)
         originals.sweep()
         sweep_thumbnails(self.root / FOLDER)
-        self._adopt(gallery, originals)
+        adopted = self._adopt(gallery, originals)
         self._standing = journal.standing()
         cut_anew(self._to_cut(), gallery=gallery, originals=originals, describe=self._describe, record=self._append)
         self._write_plan()
 
+        done_before, charged_before = self.outlook.done + adopted, self._standing.charged
         before = self._balances(when="before")
         doorman = Doorman.of(gallery, journal, self._standing, self._reconciled.displaced)
         hands = RealHands(
@@ -229,6 +232,8 @@ class Run:
             balances={name: (before.get(name), after.get(name)) for name in providers},
             sheet_trouble=sheet.trouble,
             exit_code=code,
+            done_before=done_before,
+            charged_before=charged_before,
         )
 
     def _note_shard(self) -> None:
@@ -252,16 +257,18 @@ class Run:
         further = (*self._wishes.reuse, *self._plan.configuration.reuse)
         return look_around(wanted, list(neighbours(self.root, further)))
 
-    def _adopt(self, gallery: Gallery, originals: Gallery) -> None:
-        """Lay what was found beside: it is done, and costs nothing."""
-        finds = self.neighbourhood.finds
+    def _adopt(self, gallery: Gallery, originals: Gallery) -> int:
+        """Lay what was found beside: it is done, and costs nothing. How many shots that were."""
+        finds, adopted = self.neighbourhood.finds, 0
         if not finds:
-            return
+            return 0
         for shot in self._asked:
             find = finds.get(shot.id)
             fact = adopt(shot, find, gallery=gallery, originals=originals) if find else None
             if fact is not None:
                 self._append([(shot.id, fact)])
+                adopted += 1
+        return adopted
 
     def _to_cut(self) -> tuple[Recut, ...]:
         """Done shots that the plan wants in another exact size."""

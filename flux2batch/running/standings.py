@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flux2batch.engine.journal import Journal, Standing
 from flux2batch.engine.lifecycle import Phase
-from flux2batch.money import ZERO, Money
+from flux2batch.money import Money
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.running.feed import phase_of
 
@@ -64,8 +64,7 @@ def _count(phases: Iterable[tuple[ShotId, Phase]], standing: Standing) -> Counts
         counted[phase] += 1
         if phase is Phase.DONE:
             frames += len(standing.ended[shot].paths)
-    charged = sum((one.charged for one in standing.ended.values()), start=ZERO)
-    charged = sum((life.charged for life in standing.open.values()), start=charged)
+    charged = standing.charged
     return Counts(
         planned=counted[Phase.PLANNED] + counted[Phase.INTENT],
         done=counted[Phase.DONE],
@@ -77,6 +76,6 @@ def _count(phases: Iterable[tuple[ShotId, Phase]], standing: Standing) -> Counts
         lost=counted[Phase.LOST],
         in_flight=counted[Phase.SENDING] + counted[Phase.ACCEPTED] + counted[Phase.READY],
         frames=frames,
-        charged_usd=Money(charged),
+        charged_usd=charged,
         at_risk_usd=Money(standing.committed - charged),
     )

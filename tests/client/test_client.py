@@ -117,6 +117,13 @@ def test_a_picture_is_saved_as_its_name_says(emulator: Emulator, tmp_path: Path,
     assert [file.name for file in tmp_path.iterdir()] == [kept_as]
 
 
+def test_a_folder_that_is_not_there_costs_no_picture(emulator: Emulator, tmp_path: Path):
+    with bfl(emulator) as client:
+        saved = client.generate("a paper boat", **SMALL).images[0].save(tmp_path / "outputs" / "new" / "a.png")
+
+    assert saved.is_file()
+
+
 def test_a_price_can_be_asked_for_before(emulator: Emulator):
     with bfl(emulator) as client:
         quote = client.quote("a paper boat", size="1024x2048")

@@ -317,3 +317,11 @@ def test_a_comment_on_a_pull_request_says_that_the_plan_is_too_dear(plan: Planne
 
     assert "> **FB610** the plan is $0.18, the budget $0.10" in refused.stdout
     assert "Would spend **$0.18**, which is more than may be spent." in refused.stdout
+
+
+@pytest.mark.parametrize("form", ["github", "json", "sarif"])
+def test_beside_an_object_on_stdout_nothing_else_stands_there(plan: Planner, job: Path, form: str) -> None:
+    refused = plan(job, "--max-usd", "0.10", "--json", "--format", form)
+
+    assert json.loads(refused.stdout)["shots"] == 6
+    assert "FB610" in refused.stderr

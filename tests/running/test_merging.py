@@ -151,7 +151,7 @@ def test_the_merged_directory_is_one_like_any_other(
         said = command("run", "../boats.yaml", "--out", "merged", "--yes")
         assert "Nothing to do: 12 of 12 are there" in said
         (here.parent / "boats.yaml").write_text(JOB.replace("1..4", "1..5"), encoding="utf-8")
-        assert "15 shots done of 15" in command("run", "../boats.yaml", "--out", "merged", "--yes")
+        assert "15 of 15 shots done" in command("run", "../boats.yaml", "--out", "merged", "--yes")
         assert emulator.books.counts()["submits"] == 3
 
 

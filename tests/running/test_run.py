@@ -23,7 +23,7 @@ def trial(tmp_path: Path) -> Trial:
 def test_a_run_leaves_pictures_ledger_plan_and_a_summary(trial: Trial) -> None:
     said = trial.run()
 
-    assert "4 shots done" in said
+    assert "4 of 4 shots done" in said
     assert sorted(trial.pictures()) == ["blue-1.png", "blue-2.png", "red-1.png", "red-2.png"]
     assert trial.tasks == 4
     rows = list(csv.DictReader(io.StringIO((trial.root / "ledger.csv").read_text(encoding="utf-8"))))

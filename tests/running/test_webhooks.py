@@ -172,7 +172,7 @@ def test_where_no_call_comes_the_shots_are_asked_about_and_it_is_said(start: Sta
 
     said = called(*hooks())
 
-    assert "4 shots done" in said
+    assert "4 of 4 shots done" in said
     assert "No call came" in said
     assert called.bought_once
 

@@ -40,6 +40,26 @@ def test_a_run_again_lists_no_uploads_and_an_emulated_charge_is_called_one(
     assert [line.split()[0] for line in ledger.splitlines()[2:5]] == ["2", "5.5", "10"]
 
 
+def test_a_second_run_tells_what_is_its_own_and_how_to_go_on_without_paying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (128, 128), "teal").save("boat.png")
+    Path("study.yaml").write_text(JOB, encoding="utf-8")
+    assert main(["run", "study.yaml", "--emulate", "--only", "guidance == 2"]) == 0
+    first = capsys.readouterr().err
+
+    assert main(["run", "study.yaml", "--emulate", "--set", "budget.max_usd=0.2", "--up-to-budget"]) == 4
+    then = capsys.readouterr().err
+
+    assert "1 of 1 shot done, 1 picture" in first
+    assert "uploads boat.png  0 kB to the emulator, in place of api.bfl.ai" in first
+    assert "of 3 shots done" in then
+    assert "of them now" in then
+    assert "in all, by the emulator, so nothing" in then
+    assert "flux2batch run study.yaml --emulate goes on with them" in then
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
