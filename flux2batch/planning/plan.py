@@ -277,7 +277,7 @@ def plan_job(job: Job, *, configuration: Configuration, options: PlanOptions | N
         selection=selection,
         warnings=problems,
     )
-    plan.warnings = tuple(in_order([*problems, *_about_totals(plan, options)]))
+    plan.warnings = tuple(in_order([*problems, *_about_totals(plan, options), *_about_picks(plan, selection)]))
     if has_errors(plan.warnings, strict=options.strict and bool(plan.warnings)):
         raise InvalidInput(plan.warnings)
     return plan
@@ -323,6 +323,20 @@ def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
         steps = ("budget", "warn_usd")
         message = f"the plan comes to {show(most)}, over warn_usd, {show(plan.job.budget.warn_usd)}"
         yield warning("FB610", message, where=document.place(steps), steps=steps)
+
+
+def _about_picks(plan: Plan, selection: Selection) -> Iterator[Problem]:
+    """Picks that this plan has no shot for: what they were picked from has changed since."""
+    picked = selection.picked
+    if picked is None or not selection.asks_every_shot:
+        return
+    _ = plan.totals  # when they are counted, every shot has been asked about
+    gone = picked.gone
+    if gone:
+        picks = "picks names" if len(gone) == 1 else "picks name"
+        message = f"{len(gone):,} of {picked.count:,} {picks} no shot of this plan: {', '.join(gone[:5])}"
+        help = "what they were picked from has changed since, such as its prompt"
+        yield warning("FB312", message, where=None, help=help)
 
 
 def _about_all_shards(plan: Plan) -> Iterator[Problem]:

@@ -301,6 +301,20 @@ def test_picks_are_a_table_and_a_choice(plan: Plan, tmp_path: Path) -> None:
     ]
 
 
+def test_a_pick_that_is_gone_from_the_plan_is_told(plan: Plan, tmp_path: Path) -> None:
+    job = 'prompt: "a {{ c }} boat"\nsweep: {c: [red, blue], seed: 1..2}\n'
+    first, _, third, _ = plan(job).shots
+    picks = tmp_path / "picks.yaml"
+    entries = [{"id": first["id"], "path": first["paths"][0]}, {"id": third["id"], "path": "blue-1.png"}]
+    picks.write_text(json.dumps(entries), encoding="utf-8")
+
+    asked = plan(job.replace("blue", "green"), "--picks", picks)
+
+    assert [shot["id"] for shot in asked.shots] == [first["id"]]
+    assert "1 of 2 picks names no shot of this plan: blue-1.png" in asked.err
+    assert "no shot of this plan" not in plan(job, "--picks", picks).err
+
+
 def test_a_workbook_is_a_table_like_any_other(plan: Plan, tmp_path: Path) -> None:
     import openpyxl
 

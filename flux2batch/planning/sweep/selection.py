@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from flux2batch.reading.problems import Place, Problem, error, has_errors
 from flux2batch.reading.suggest import did_you_mean
 
 Test = Callable[[Draft], bool]
+_WHOLE_ID = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,15 @@ class Selection:
     """
 
     test: Test | None
+    picked: Picked | None  # the part of the test that is a file of picks
     limit: int | None
     sample: int | None
     shard: Shard | None
+
+    @property
+    def asks_every_shot(self) -> bool:
+        """Whether the test is put to each shot of the job, when the plan is counted."""
+        return self.limit is None and self.sample is None and self.shard is None
 
     @property
     def is_everything(self) -> bool:
@@ -52,9 +59,8 @@ class Selection:
         shard: Shard | None,
     ) -> Selection:
         """The selection that these options ask for; raises InvalidInput."""
-        made = cls(test=None, limit=limit, sample=sample, shard=shard)
-        if picks is not None:
-            made = replace(made, test=_picked(picks, script))
+        picked = Picked(picks, script) if picks is not None else None
+        made = cls(test=picked, picked=picked, limit=limit, sample=sample, shard=shard)
         return made if only is None else made.only(only, script, document)
 
     def only(self, expression: str, script: Script, document: Document) -> Selection:
@@ -102,30 +108,53 @@ def _of_flag(text: str, code: str, message: str, start: int, end: int, help: str
     return error(code, message, where=place, help=help)
 
 
-def _picked(path: Path, script: Script) -> Test:
-    ids, paths, points = set(), set(), []
-    for row in _rows(path):
-        if isinstance(row.get("shot"), str):
-            ids.add(row["shot"])
-        elif isinstance(row.get("path"), str):
-            paths.add(row["path"])
-        else:
-            points.append({name: value for name, value in row.items() if value is not None})
-    names = {column.name: column for column in script.grid.columns}
+class Picked:
+    """The test of a file of picks. It remembers what it has found, so that it can be said what is gone."""
 
-    def is_at(draft: Draft, point: Mapping[str, Any]) -> bool:
-        named = [(names[name], value) for name, value in point.items() if name in names]
+    def __init__(self, path: Path, script: Script) -> None:
+        self._rows = _rows(path)
+        self._by_id: dict[str, set[int]] = {}
+        self._others: list[tuple[int, Mapping[str, Any]]] = []  # by a part of an id, a path, or where they stand
+        for number, row in enumerate(self._rows):
+            if isinstance(row.get("shot"), str) and len(row["shot"]) == _WHOLE_ID:
+                self._by_id.setdefault(row["shot"], set()).add(number)
+            else:
+                self._others.append((number, row))
+        self._found: set[int] = set()
+        self._script = script
+        self._columns = {column.name: column for column in script.grid.columns}
+        self.file = str(path)
+
+    def __call__(self, draft: Draft) -> bool:
+        shot = draft.id.hex() if draft.id else ""
+        found = set(self._by_id.get(shot, ()))
+        if self._others:
+            paths = self._script.paths.of(draft.path, draft.request)
+            found |= {number for number, row in self._others if self._names(row, shot, paths, draft)}
+        self._found |= found
+        return bool(found)
+
+    @property
+    def gone(self) -> list[str]:
+        """The picks that no shot was found for, as people know them."""
+        lost = (row for number, row in enumerate(self._rows) if number not in self._found)
+        return [str(row.get("path") or row.get("shot") or _point(row)) for row in lost]
+
+    @property
+    def count(self) -> int:
+        return len(self._rows)
+
+    def _names(self, row: Mapping[str, Any], shot: str, paths: Sequence[str], draft: Draft) -> bool:
+        if isinstance(row.get("shot"), str):
+            return shot.startswith(row["shot"])
+        if isinstance(row.get("path"), str):
+            return row["path"] in paths
+        named = [(self._columns[name], row[name]) for name in row if name in self._columns and row[name] is not None]
         return bool(named) and all(draft.point[column.position] in column.find(value) for column, value in named)
 
-    def test(draft: Draft) -> bool:
-        shot = draft.id.hex() if draft.id else ""
-        return (
-            any(shot.startswith(id) for id in ids)
-            or bool(paths.intersection(script.paths.of(draft.path, draft.request)))
-            or any(is_at(draft, point) for point in points)
-        )
 
-    return test
+def _point(row: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in row.items() if value is not None)
 
 
 def _rows(path: Path) -> list[Mapping[str, Any]]:
