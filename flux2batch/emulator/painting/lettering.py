@@ -15,6 +15,11 @@ from flux2batch.emulator.painting.palette import (
     SWATCHES,
 )
 
+_LINE = 1.25
+"""The height of a printed line, in its size."""
+_ALL_LINES = 3.7
+"""That of two lines of prompt and a smaller one of parameters, so that none is cut off."""
+
 
 def panel_height(width: int, height: int) -> int:
     """How much of the picture its words take; nothing of a very small one."""
@@ -25,33 +30,28 @@ def print_caption(canvas: Image.Image, prompt: str, parameters: str, *, panel: i
     """The prompt, the parameters and the named colours, below the scene."""
     if not panel:
         return
-    top, margin = canvas.height - panel, max(4, canvas.width // 64)
-    size = max(8, min(round(panel * 0.24), round(canvas.width / 34)))
+    top, margin, gap = canvas.height - panel, max(4, canvas.width // 64), max(2, panel // 12)
+    size = max(8, min(round((panel - 3 * gap) / _ALL_LINES), round(canvas.width / 34)))
     room = canvas.width - 2 * margin - (swatches * size * 2)
-    lines = _wrapped(prompt, room, size)
-    text = "\n".join([*lines, *[""] * (2 - len(lines))])
-    canvas.paste(words(text, size=size, width=room, height=panel - size - margin), (margin, top + margin // 2))
-    canvas.paste(
-        words(
-            parameters,
-            size=max(8, round(size * 0.86)),
-            width=canvas.width - 2 * margin,
-            height=size + margin // 2,
-            faint=True,
-        ),
-        (margin, canvas.height - size - margin),
+    beside = round(size * _LINE) + gap  # of the parameters, below the prompt
+    height = panel - beside - gap
+    lines = _wrapped(prompt, room, size, at_most=2 if height >= 2 * _LINE * size else 1)
+    canvas.paste(words("\n".join(lines), size=size, width=room, height=height), (margin, top + gap))
+    facts = words(
+        parameters, size=max(8, round(size * 0.86)), width=canvas.width - 2 * margin, height=beside, faint=True
     )
+    canvas.paste(facts, (margin, canvas.height - beside))
     pen = ImageDraw.Draw(canvas)
     for number in range(min(swatches, SWATCHES)):
         right = canvas.width - margin - number * size * 2
         pen.rectangle(
-            (right - round(size * 1.6), top + margin, right, top + margin + round(size * 1.6)), fill=SWATCH + number
+            (right - round(size * 1.6), top + gap, right, top + gap + round(size * 1.6)), fill=SWATCH + number
         )
 
 
-def _wrapped(prompt: str, room: int, size: int) -> list[str]:
+def _wrapped(prompt: str, room: int, size: int, *, at_most: int) -> list[str]:
     each = max(8, int(room / (size * 0.5)))
-    lines = textwrap.wrap(" ".join(prompt.split()), each, max_lines=2, placeholder=" …", break_on_hyphens=False)
+    lines = textwrap.wrap(" ".join(prompt.split()), each, max_lines=at_most, placeholder=" …", break_on_hyphens=False)
     return lines or [""]
 
 
