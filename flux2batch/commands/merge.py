@@ -83,8 +83,8 @@ def _lines(console: Console, merged: Merged) -> Iterator[Sequence[Part]]:
     yield ()
     yield (
         styled("✓ ", "green"),
-        styled(f"{counted(merged.done, 'shot')} done", "bold"),
-        f" of {merged.shots:,}, {show(merged.charged_usd)} charged, in ",
+        styled(f"{merged.done:,} of {counted(merged.shots, 'shot')} done", "bold"),
+        f", {show(merged.charged_usd)} charged, in ",
         styled(str(merged.root), "cyan"),
     )
     if merged.twice:
