@@ -128,6 +128,12 @@ $(PEERS)/.ready: $(wildcard tests/clients/requirements*.txt tests/*/package.json
 	fi
 	@touch $@
 
+$(BENCH)/.ready: benchmarks/peers/requirements.txt | $(BIN)/python
+	$(say) "setup: installing what the benchmarks compare with into $(BENCH)/venv"
+	@$(BIN)/python -m venv $(BENCH)/venv
+	@$(BENCH)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 # torch and what goes with it: a gigabyte at least. Without Ray the fleet alone is left untested, and says so.
 $(LOCAL)/.ready: pyproject.toml $(wildcard tests/local/requirements*.txt) | $(BIN)/python
 	$(say) "setup: installing torch, diffusers and what goes with them into $(LOCAL)/venv; this takes a while"

@@ -47,3 +47,14 @@ def test_help_names_what_people_call() -> None:
     said = make(ROOT).stdout
 
     assert all(f"make {target} " in said for target in ("demo", "test", "check", "torture", "bench"))
+
+
+@pytest.mark.parametrize(
+    "target", ["demo", "test", "check", "torture", "bench", "bench-quick", "docs", "site", "local"]
+)
+def test_a_target_can_be_made_where_nothing_is_made_yet(tmp_path: Path, target: str) -> None:
+    nowhere = [f"{name}={tmp_path / name}" for name in ("VENV", "PEERS", "LOCAL", "BENCH")]
+
+    planned = make(ROOT, "-n", target, *nowhere)
+
+    assert planned.returncode == 0, planned.stderr
