@@ -11,6 +11,7 @@ from flux2batch.planning.shots.names import Moment
 from flux2batch.planning.shots.request import Request
 from flux2batch.planning.shots.texts import Text
 from flux2batch.planning.sweep.grid import Column, Grid
+from flux2batch.planning.sweep.kept import KEPT
 from flux2batch.planning.templates.paths import safe_component
 from flux2batch.reading.hidden import HIDDEN, hidden_name, is_ordinary
 
@@ -152,7 +153,7 @@ def _ids_joined(columns: Sequence[Column], name: str) -> Callable[[Moment], str]
         for column, known, index in zip(columns, kept, moment.point, strict=False):
             part = known.get(index)
             if part is None:
-                if len(known) >= 4096:
+                if len(known) >= KEPT:
                     known.clear()
                 part = known[index] = safe_component(column.value(index).id)
             parts.append(part)

@@ -7,6 +7,7 @@ from typing import Any
 from flux2batch.planning.shot import Coordinate, Shot, ShotId
 from flux2batch.planning.shots.expansion import Draft, Script
 from flux2batch.planning.shots.survey import Survey
+from flux2batch.planning.sweep.kept import KEPT
 
 
 class Builder:
@@ -50,7 +51,7 @@ class Builder:
         }
 
     def _coordinate(self, known: dict[int, Coordinate], position: int, index: int) -> Coordinate:
-        if len(known) > 4096:
+        if len(known) >= KEPT:
             known.clear()
         value = self._columns[position].value(index)
         return known.setdefault(index, Coordinate(id=value.id, label=value.label, value=value.value))

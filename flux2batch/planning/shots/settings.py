@@ -14,6 +14,7 @@ from flux2batch.planning.models.sizes import SIZE_PARAMETERS
 from flux2batch.planning.shots.names import Moment, Names, View
 from flux2batch.planning.sweep.axes import AxisValue
 from flux2batch.planning.sweep.grid import Column, Point
+from flux2batch.planning.sweep.kept import KEPT
 from flux2batch.planning.templates.faults import TemplateFault
 from flux2batch.planning.templating import EmptyCell, Template, compile_template
 from flux2batch.reading.job import Job
@@ -131,7 +132,7 @@ class Layers:
         """What one value of an axis sets."""
         key = (column.position, index)
         if key not in self._of_value:
-            if len(self._of_value) > 4096:
+            if len(self._of_value) >= KEPT:
                 self._of_value.clear()
             self._of_value[key] = _layer_of(column, column.value(index), self._on_broken)
         return self._of_value[key]

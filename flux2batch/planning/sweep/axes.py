@@ -15,6 +15,7 @@ from typing import Any, Literal
 from flux2batch.planning.canonical import canonical_text
 from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.sweep.chance import draw_numbers, possible_numbers
+from flux2batch.planning.sweep.kept import KEPT
 from flux2batch.planning.sweep.numerals import number_in
 from flux2batch.planning.sweep.ranges import NotARange, NumberRange, looks_like_range, read_range
 from flux2batch.planning.sweep.slugs import slug
@@ -100,13 +101,9 @@ class Values:
             if offset < part.count:
                 break
             offset -= part.count
-        if len(self._made) >= _KEPT:
+        if len(self._made) >= KEPT:
             self._made.clear()
         return self._made.setdefault(index, part.value(offset))
-
-
-_KEPT = 4096
-"""Values of ranges that are kept once made: enough for any sheet, and little memory for a million seeds."""
 
 
 def values_of(

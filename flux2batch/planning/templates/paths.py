@@ -17,7 +17,7 @@ _DEVICES = frozenset(
 )
 
 
-@lru_cache(maxsize=4096)  # a job has few values and many paths
+@lru_cache(maxsize=32_768)  # a job has few values and many paths
 def safe_component(text: str) -> str:
     """The text as one file or folder name: `bfl/flux-2-pro` is `bfl-flux-2-pro`. Letters of every script stay."""
     composed = unicodedata.normalize("NFC", text)
