@@ -109,7 +109,7 @@ CASES = (
         goal=1.05,
         cpu_goal_s=8,
         memory_goal_mb=60,
-        clients=(OURS, "requests", "fal-client"),
+        clients=(OURS, "requests"),
         when="full",
     ),
     Case(

@@ -42,7 +42,7 @@ _AS_JSON = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make 
 # Where the choices of the command line wait in click's context:
 _COLOUR = "flux2batch.color"
 _FORMAT = "flux2batch.format"
-_DATA_FLAGS = ("as_json", "as_jsonl")  # stdout has an object then, and nothing else
+_DATA_FLAGS = ("as_json", "as_jsonl", "as_markdown")  # stdout has that then, and nothing else
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> A
         committed=outlook.committed_usd,
         is_too_dear=not outlook.fits,
         problems=(
-            *_over_budget(plan, outlook),
+            *([] if outlook.fits else [over_budget(plan, outlook)]),
             *_in_doubt(around),
             *_missing(outlook),
             *_changed(plan, root, reconciled.left),
@@ -111,9 +111,8 @@ def _budgets(all_bounds: Sequence[Bound]) -> Budgets:
     )
 
 
-def _over_budget(plan: Plan, outlook: Outlook) -> list[Problem]:
-    if outlook.fits:
-        return []
+def over_budget(plan: Plan, outlook: Outlook) -> Problem:
+    """That what is new costs more than may be spent, with the bound that is nearest and who set it."""
 
     def room(bound: Bound) -> Money:
         return Money(bound.usd - (outlook.committed_usd if bound.counts_all_calls else ZERO))
@@ -124,16 +123,14 @@ def _over_budget(plan: Plan, outlook: Outlook) -> list[Problem]:
     steps = ("budget", "max_usd") if bound.source == JOBS_BUDGET else ()
     shots = "1 new shot costs" if outlook.new == 1 else f"{outlook.new:,} new shots cost"
     fitting = outlook.fitting
-    return [
-        error(
-            "FB610",
-            f"{shots} up to {show(outlook.max_usd)}, the budget is {show(bound.usd)}{of_which}",
-            where=plan.job.document.place(steps) if steps else None,
-            steps=steps,
-            help=f"{fitting:,} of them fit: flux2batch run --up-to-budget" if fitting else "not one of them fits",
-            notes=[] if steps else [Note(text=f"set by {bound.source}", where=None)],
-        )
-    ]
+    return error(
+        "FB610",
+        f"{shots} up to {show(outlook.max_usd)}, the budget is {show(bound.usd)}{of_which}",
+        where=plan.job.document.place(steps) if steps else None,
+        steps=steps,
+        help=f"{fitting:,} of them fit: run --up-to-budget buys those" if fitting else "not one of them fits",
+        notes=[] if steps else [Note(text=f"set by {bound.source}", where=None)],
+    )
 
 
 def _in_doubt(around: Neighbourhood) -> list[Problem]:

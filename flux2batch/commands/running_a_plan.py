@@ -174,7 +174,7 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
         if not outlook.has_work and not as_json:
             _nothing_to_do(console, run)
         if outlook.new:
-            _within_budget(run, plan, up_to_budget=manner.up_to_budget)
+            _within_budget(plan, outlook, up_to_budget=manner.up_to_budget)
             _consent(console, plan, outlook, yes=manner.yes, emulate=wishes.emulate, emulated=wishes.emulated)
         for line in run.make_ready():
             console.say("  ", styled(line, "dim"))
@@ -230,30 +230,14 @@ def _nothing_to_do(console: Console, run: Run) -> None:
     console.say(styled("✓ ", "green"), f"Nothing to do: {outlook.done:,} of {outlook.planned:,} are there.")
 
 
-def _within_budget(run: Run, plan: Plan, *, up_to_budget: bool) -> None:
+def _within_budget(plan: Plan, outlook: Outlook, *, up_to_budget: bool) -> None:
     """A plan that is dearer than what may be spent is refused before anything is sent."""
-    outlook = run.outlook
     if outlook.fits or (up_to_budget and outlook.fitting):
         return
-    from flux2batch.commands.run_shown import span
+    from flux2batch.commands.plan_ahead import over_budget
     from flux2batch.errors import InvalidInput
-    from flux2batch.money import show
-    from flux2batch.reading.problems import error
 
-    spent = f", of which {show(outlook.committed_usd)} are spent or in doubt" if outlook.committed_usd else ""
-    bound = run.budget
-    raise InvalidInput(
-        [
-            error(
-                "FB610",
-                f"{outlook.new:,} new shots cost {span(outlook.min_usd, outlook.max_usd)},"
-                f" the budget is {show(bound) if bound is not None else 'less'}{spent}",
-                where=plan.job.document.place(("budget", "max_usd")),
-                steps=("budget", "max_usd"),
-                help=f"{outlook.fitting:,} of them fit: --up-to-budget runs those" if outlook.fitting else "none fits",
-            )
-        ]
-    )
+    raise InvalidInput([over_budget(plan, outlook)])
 
 
 def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emulate: bool, emulated: bool) -> None:

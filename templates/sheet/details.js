@@ -28,7 +28,7 @@ const details = (() => {
     const mark = marks.of(shot);
     const toggle = (name, label, key, pick) => dom.make("button", { type: "button", className: `mark mark-${name}`, "aria-pressed": String(mark.pick === pick), title: `${label} (${key})`, onclick: () => marks.set(shot, { pick: mark.pick === pick ? 0 : pick }) }, dom.icon(name), label);
     const star = (n) => dom.make("button", { type: "button", className: n <= mark.stars ? "star on" : "star", "aria-pressed": String(n === mark.stars), "aria-label": words.count(n, "star"), title: `${words.count(n, "star")} (${n})`, onclick: () => marks.set(shot, { stars: mark.stars === n ? 0 : n }) }, "★");
-    const note = dom.make("textarea", { rows: 2, dir: "auto", "aria-label": "Note", placeholder: "Note (N)", className: "note", onchange: (event) => marks.set(shot, { note: event.target.value }) });
+    const note = dom.make("textarea", { rows: 2, dir: "auto", "aria-label": "Note", placeholder: "Note (N); Esc ends it", className: "note", onchange: (event) => marks.set(shot, { note: event.target.value.trim() }) });
     note.value = mark.note;
     return dom.make("section", { className: "choosing", "aria-label": "Choose" }, dom.make("div", { className: "row" }, toggle("pick", "Pick", "P", 1), toggle("reject", "Reject", "X", -1)), dom.make("div", { className: "row stars", role: "group", "aria-label": "Stars" }, [1, 2, 3, 4, 5].map(star)), note);
   }
