@@ -73,5 +73,9 @@ def command(
     for where in (to, zipped):
         if where is not None:
             console.print(str(where))
+    gone = sum(chosen.shot.version > 0 for chosen in choice.pictures)
+    if gone:
+        took = "another has taken its place" if gone == 1 else "others have taken their places"
+        console.say(f"{counted(gone, 'picture')} from before, under earlier/: {took} in the job since")
     same = "" if new else " (all of them were there already)"
     console.say(f"{counted(len(choice.pictures), 'picture')} and {MANIFEST}{same}")

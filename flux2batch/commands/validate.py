@@ -177,8 +177,9 @@ def _counts(job: Job, shots: int | None) -> str:
 
 def _summary(problems: Sequence[Problem]) -> list[Part]:
     errors = sum(problem.severity == "error" for problem in problems)
+    worst = next((problem for problem in problems if problem.severity == "error"), problems[0])
     counts = [counted(errors, "error")] if errors else []
     counts += [counted(len(problems) - errors, "warning")] if len(problems) > errors else []
     files = len({problem.where.file for problem in problems if problem.where})
     place = f" in {counted(files, 'file')}" if files > 1 else ""
-    return [styled(f"{', '.join(counts)}{place}", "bold"), f"; `flux2batch explain {problems[0].code}` says more"]
+    return [styled(f"{', '.join(counts)}{place}", "bold"), f"; `flux2batch explain {worst.code}` says more"]

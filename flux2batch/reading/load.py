@@ -12,7 +12,7 @@ from flux2batch.reading.document import Document, document_of, read_document
 from flux2batch.reading.files import read_file
 from flux2batch.reading.job import Job, job_of
 from flux2batch.reading.masking import masked, secrets_in
-from flux2batch.reading.problems import Problem, has_errors, in_order
+from flux2batch.reading.problems import Problem, error, has_errors, in_order
 from flux2batch.reading.schema import check_shape
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ def load_job_text(
     document, problems = read_document(raw, name=name)
     if document is None:
         return None, problems
+    if _is_picks(document.data):
+        message = "a file of picks from a contact sheet, not a job"
+        help = "it goes with --picks, or into a job as data: {chosen: {picks: FILE}}"
+        where = document.key_place(("picks",))
+        return None, (error("FB206", message, where=where, steps=("picks",), help=help),)
     folder = path.absolute().parent.resolve()
     return _job(
         document,
@@ -79,6 +84,10 @@ def load_job_data(
     """The job in Python data; its paths are relative to `folder`."""
     document = document_of(data)
     return _job(document, (), file=None, folder=folder.resolve(), allow_paths=allow_paths, sets=sets)
+
+
+def _is_picks(data: object) -> bool:
+    return isinstance(data, Mapping) and {"picks", "shots"} <= data.keys() and "flux2batch" not in data
 
 
 def folder_of_the_job(folder: Path, *, home: Path | None = None) -> Path:

@@ -70,7 +70,7 @@ const keyboard = (() => {
 
   function letter(event, section) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if ((key === "Enter" || key === " ") && section === "On the sheet" && event.target === stage.table) return onPicture(lightbox.open), true;
+    if ((key === "Enter" || key === " ") && section === "On the sheet" && [stage.table, document.body].includes(event.target)) return onPicture(lightbox.open), true;
     for (const [, keys, , act] of [...table[section], ...table[anywhere], ...table[everywhere]]) {
       if (!act || !keys || !keys.includes(key)) continue;
       act(key);

@@ -23,11 +23,19 @@ const picksFile = (() => {
 
   const runRank = (shot) => (data.ofKind("run") ? data.positionOf(shot, data.ofKind("run").name) : 0);
 
+  // The id of a text is the text made fit for a file name: it stands with its id then. A row or an object has its id alone.
+  function standsAt(shot, name) {
+    const [id, value] = [data.valueId(shot, name), data.labelOf(shot, name)].map(String);
+    return id !== value && bare(id) === bare(value) ? `{id: ${scalar(id)}, value: ${scalar(value)}}` : scalar(id);
+  }
+
+  const bare = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+
   function entry(shot, severalRuns) {
     const mark = marks.of(shot);
     const coordinates = data.axes
       .filter((axis) => !outside.has(axis.kind) && data.positionOf(shot, axis.name) >= 0)
-      .map((axis) => `${scalar(axis.name)}: ${scalar(String(data.valueId(shot, axis.name)))}`);
+      .map((axis) => `${scalar(axis.name)}: ${standsAt(shot, axis.name)}`);
     const frame = data.valueOfKind(shot, "frame");
     return [
       `  - id: ${/^[0-9a-f]*[a-f][0-9a-f]*$/.test(shot.id) && !/^[0-9]+e[0-9]+$/.test(shot.id) ? shot.id : JSON.stringify(shot.id)}`,

@@ -118,6 +118,25 @@ def test_a_note_is_written_beside_the_picture_and_exported(open_sheet: Any) -> N
     assert picks["shots"][0]["note"] == 'the fur: "soft", #1\nمرحبا'
 
 
+def test_a_pick_says_what_was_written_and_not_only_its_id(open_sheet: Any) -> None:
+    page = open_sheet(experiment())
+    page.locator("#grid").focus()
+    page.keyboard.press("p")
+
+    _, picks = exported(page)
+
+    assert picks["shots"][0]["coordinates"]["light"] == {"id": "overcast-light", "value": "overcast light"}
+    assert picks["shots"][0]["coordinates"]["subject"] == "fox"
+
+
+def test_enter_opens_a_picture_of_a_sheet_that_nobody_has_touched(open_sheet: Any) -> None:
+    page = open_sheet(experiment())
+
+    page.keyboard.press("Enter")
+
+    page.wait_for_selector("#lightbox[open]")
+
+
 def test_a_rating_alone_is_not_a_pick(open_sheet: Any) -> None:
     page = open_sheet(experiment())
     page.locator("#grid").focus()

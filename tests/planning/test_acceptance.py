@@ -301,6 +301,15 @@ def test_picks_are_a_table_and_a_choice(plan: Plan, tmp_path: Path) -> None:
     ]
 
 
+def test_a_picked_text_is_what_was_written_and_not_its_id(plan: Plan, tmp_path: Path) -> None:
+    pick = {"coordinates": {"drink": {"id": "ff5733-spritz", "value": "#FF5733 spritz"}}}
+    (tmp_path / "picks.yaml").write_text(json.dumps([pick]), encoding="utf-8")
+
+    shots = plan('data: {best: {picks: picks.yaml}}\nprompt: "a {{ pick.drink }}"\nsweep: {pick: data.best}\n').shots
+
+    assert [shot["prompt"] for shot in shots] == ["a #FF5733 spritz"]
+
+
 def test_a_pick_that_is_gone_from_the_plan_is_told(plan: Plan, tmp_path: Path) -> None:
     job = 'prompt: "a {{ c }} boat"\nsweep: {c: [red, blue], seed: 1..2}\n'
     first, _, third, _ = plan(job).shots

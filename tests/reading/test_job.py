@@ -427,3 +427,13 @@ def test_messages_call_the_file_as_they_are_told(write: Any) -> None:
 
     assert problem.where is not None
     assert problem.where.file == "jobs/boats.yaml"
+
+
+def test_a_file_of_picks_is_told_from_a_job(tmp_path: Path) -> None:
+    file = tmp_path / "picks.yaml"
+    file.write_text("picks: 1\nrun: boats\nshots:\n  - {id: dd2f63eb, path: blue.png}\n", encoding="utf-8")
+
+    job, problems = load_job(file)
+
+    assert job is None
+    assert [problem.message for problem in problems] == ["a file of picks from a contact sheet, not a job"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,26 @@ def test_a_second_run_tells_what_is_its_own_and_how_to_go_on_without_paying(
     assert "of them now" in then
     assert "in all, by the emulator, so nothing" in then
     assert "flux2batch run study.yaml --emulate goes on with them" in then
+
+
+def test_an_export_says_which_picks_were_replaced_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (128, 128), "teal").save("boat.png")
+    Path("study.yaml").write_text(JOB, encoding="utf-8")
+    assert main(["plan", "study.yaml", "--jsonl"]) == 0
+    ids = [json.loads(row)["id"] for row in capsys.readouterr().out.splitlines()]
+    Path("picks.yaml").write_text(json.dumps([{"id": id} for id in ids]), encoding="utf-8")
+    assert main(["run", "study.yaml", "--emulate"]) == 0
+    Path("study.yaml").write_text(JOB.replace("a boat", "a raft"), encoding="utf-8")
+    assert main(["run", "study.yaml", "--emulate"]) == 0
+    capsys.readouterr()
+
+    assert main(["export", "study.yaml", "--picks", "picks.yaml", "--to", "out"]) == 0
+
+    assert "3 pictures from before, under earlier/: others have taken their places" in capsys.readouterr().err
+    assert len(list(Path("out", "earlier").iterdir())) == 3
 
 
 @pytest.mark.parametrize(
