@@ -205,8 +205,9 @@ def fail(problems: Sequence[Problem], *, strict: bool = False) -> NoReturn:
     from flux2batch.reading.problems import exit_code
 
     context = click.get_current_context(silent=True)
-    answers_with_data = context is not None and any(context.params.get(flag) for flag in _DATA_FLAGS)
-    this_console().show_problems(problems, as_answer=not answers_with_data)
+    asked = context.params if context else {}
+    has_data = any(asked.get(flag) for flag in _DATA_FLAGS) and asked.get("output") is None
+    this_console().show_problems(problems, as_answer=not has_data)
     raise click.exceptions.Exit(exit_code(problems, strict=strict))
 
 

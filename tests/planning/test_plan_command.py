@@ -320,8 +320,11 @@ def test_a_comment_on_a_pull_request_says_that_the_plan_is_too_dear(plan: Planne
 
 
 @pytest.mark.parametrize("form", ["github", "json", "sarif"])
-def test_beside_an_object_on_stdout_nothing_else_stands_there(plan: Planner, job: Path, form: str) -> None:
+def test_beside_an_object_on_stdout_nothing_else_stands_there(
+    plan: Planner, job: Path, tmp_path: Path, form: str
+) -> None:
     refused = plan(job, "--max-usd", "0.10", "--json", "--format", form)
 
     assert json.loads(refused.stdout)["shots"] == 6
     assert "FB610" in refused.stderr
+    assert "FB610" in plan(job, "--max-usd", "0.10", "--json", "--format", form, "-o", str(tmp_path / "plan")).stdout
