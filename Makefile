@@ -16,6 +16,8 @@ WORKERS ?= 4
 CORES ?= 2
 # Without compiled modules each of the thousand processes that tests start would compile them all.
 unexport PYTHONDONTWRITEBYTECODE
+# What needs neither files nor processes: a checkout that is broken says so in a second, before all is collected.
+FIRST := tests/engine/test_lifecycle.py tests/engine/test_policy.py
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 say = @printf '%s\n'
 
@@ -29,7 +31,8 @@ demo: $(VENV)/.ready ## run the quickstart job on an emulator: no key, no cost
 	@$(BIN)/flux2batch run specs/quickstart.yaml --emulate
 
 test: $(VENV)/.ready-dev ## the tests, on two cores
-	$(say) "test: pytest with $(WORKERS) workers"
+	$(say) "test: the lifecycle of a shot first, then all with $(WORKERS) workers"
+	@$(BIN)/python -m pytest -x $(FIRST)
 	@$(PYTEST) -m "not torture and not online"
 
 browser: $(VENV)/.ready-dev ## find a Chromium for the tests of the contact sheet, or install one
