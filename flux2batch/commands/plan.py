@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -119,7 +119,6 @@ def command(
     options = PlanOptions(only=only, picks=picks, limit=limit, sample=sample, shard=shard, strict=strict, fetch=fetch)
     plans: list[tuple[Plan, Ahead, Both | None]] = []
     problems: list[Problem] = []
-    too_dear: list[Problem] = []
     for file in dict.fromkeys(files):
         job, found = load_job(file, allow_paths=allow_paths, sets=sets)
         if job is None or has_errors(found, strict=strict):
@@ -136,15 +135,10 @@ def command(
         except InvalidInput as invalid:
             problems += [*found, *invalid.problems]
             continue
-        ahead = replace(ahead, is_too_dear=ahead.is_too_dear or bool(dear))
+        ahead = replace(ahead, too_dear=(*dear, *ahead.too_dear))
         plan.add_warnings(found)
         plan.add_warnings(problem for problem in ahead.problems if problem.severity == "warning")
-        too_dear += [*dear, *(problem for problem in ahead.problems if _is_about_money(problem))]
-        problems += [
-            problem
-            for problem in ahead.problems
-            if (problem.severity == "error" or strict) and not _is_about_money(problem)
-        ]
+        problems += [problem for problem in ahead.problems if problem.severity == "error" or strict]
         both = None
         if against is not None or why is not None:
             from flux2batch.commands.against import held_against
@@ -164,7 +158,8 @@ def command(
         if why is not None:
             _explain(why, plans[0][2], form, stream, console)
             return
-        _write(plans, form, stream, console, too_dear=too_dear)
+        _write(plans, form, stream, console)
+    too_dear = [problem for _, ahead, _ in plans for problem in ahead.too_dear]
     warnings = [warning for plan, _, _ in plans for warning in plan.warnings if not too_dear or warning.code != "FB610"]
     if (warnings or too_dear) and form == "text":
         console.say()
@@ -192,12 +187,7 @@ def _is_about_money(problem: Problem) -> bool:
 
 
 def _write(
-    plans: Iterable[tuple[Plan, Ahead, Both | None]],
-    form: str,
-    stream: TextIO | None,
-    console: Console,
-    *,
-    too_dear: Sequence[Problem],
+    plans: Iterable[tuple[Plan, Ahead, Both | None]], form: str, stream: TextIO | None, console: Console
 ) -> None:
     from flux2batch.commands import against_shown, plan_shown
     from flux2batch.planning.plan import row_of
@@ -215,8 +205,7 @@ def _write(
                 printed.print_json(data)
             case "markdown":
                 since = against_shown.markdown(both.compared) if both else ()
-                dear = [problem for problem in too_dear if ahead.is_too_dear]
-                text = plan_shown.markdown(plan, ahead, too_dear=dear, since=since)
+                text = plan_shown.markdown(plan, ahead, since=since)
                 printed.print_text(text)
             case _ if both:
                 printed.print_all(against_shown.lines(plan.name, both.compared, width=width))

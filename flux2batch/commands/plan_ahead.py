@@ -35,7 +35,7 @@ class Ahead:
     to_pay: Estimate
     committed: Money  # spent, or in doubt, by earlier calls
     problems: tuple[Problem, ...]
-    is_too_dear: bool
+    too_dear: tuple[Problem, ...]  # why it is more than may be spent; () where it is not
 
 
 def run_directory_of(plan: Plan, out: Path | None) -> Path:
@@ -48,7 +48,7 @@ def run_directory_of(plan: Plan, out: Path | None) -> Path:
 def nothing_yet(plan: Plan) -> Ahead:
     """Where there is no run directory all shots are new."""
     states = {"new": len(plan), "done": 0, "reused": 0, "left": 0}
-    return Ahead(states=states, to_pay=plan.cost, committed=ZERO, problems=(), is_too_dear=False)
+    return Ahead(states=states, to_pay=plan.cost, committed=ZERO, problems=(), too_dear=())
 
 
 def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> Ahead:
@@ -70,9 +70,8 @@ def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> A
         states={"new": outlook.new, "done": outlook.done, "reused": outlook.reused, "left": outlook.left},
         to_pay=Estimate(min=outlook.min_usd, max=outlook.max_usd, shots=outlook.new, unknown=0),
         committed=outlook.committed_usd,
-        is_too_dear=not outlook.fits,
+        too_dear=() if outlook.fits else (over_budget(plan, outlook),),
         problems=(
-            *([] if outlook.fits else [over_budget(plan, outlook)]),
             *_in_doubt(around),
             *_missing(outlook),
             *_changed(plan, root, reconciled.left),

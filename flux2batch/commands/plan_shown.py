@@ -14,7 +14,6 @@ from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Batch, Plan, PlannedAxis
 from flux2batch.planning.shot import Quote
-from flux2batch.reading.problems import Problem
 
 _PROMPTS = 3
 _UPLOADS = 12
@@ -47,7 +46,7 @@ def ending(plan: Plan, ahead: Ahead) -> Iterator[Sequence[Part]]:
     yield (f"{will} ", styled(amount, "bold"), f"{of}. Nothing was sent.")
 
 
-def markdown(plan: Plan, ahead: Ahead, *, too_dear: Sequence[Problem] = (), since: Sequence[str] = ()) -> str:
+def markdown(plan: Plan, ahead: Ahead, *, since: Sequence[str] = ()) -> str:
     """The plan as a comment on a pull request. `since` are lines on what changed, which come first."""
     states = ahead.states
     totals = plan.totals
@@ -74,8 +73,8 @@ def markdown(plan: Plan, ahead: Ahead, *, too_dear: Sequence[Problem] = (), sinc
     said += [""] if totals.without or plan.hints else []
     if states["done"] or states["reused"]:
         said += [", ".join(f"{count:,} {state}" for state, count in states.items() if count), ""]
-    said += [f"> **{problem.code}** {escaped(problem.message)}" for problem in (*plan.warnings, *too_dear)]
-    said += [""] if plan.warnings or too_dear else []
+    said += [f"> **{problem.code}** {escaped(problem.message)}" for problem in (*plan.warnings, *ahead.too_dear)]
+    said += [""] if plan.warnings or ahead.too_dear else []
     will, amount, of = _spends(plan, ahead)
     return "\n".join([*said, f"{will} **{amount}**{of}. Nothing was sent.", ""])
 
@@ -213,7 +212,7 @@ def _spends(plan: Plan, ahead: Ahead) -> tuple[str, str, str]:
     """What a run would spend, and of what."""
     amount, budget = spending(ahead.to_pay), plan.job.budget.max_usd
     spent = f", of which {show(ahead.committed)} are spent or in doubt" if ahead.committed else ""
-    if ahead.is_too_dear:
+    if ahead.too_dear:
         return "Would spend", amount, ", which is more than may be spent"
     return "Will spend", amount, f" of a budget of {show(budget)}{spent}" if budget is not None else ""
 

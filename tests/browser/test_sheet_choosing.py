@@ -118,6 +118,21 @@ def test_a_note_is_written_beside_the_picture_and_exported(open_sheet: Any) -> N
     assert picks["shots"][0]["note"] == 'the fur: "soft", #1\nمرحبا'
 
 
+def test_a_note_that_ends_in_a_line_break_is_exported_without_it(open_sheet: Any) -> None:
+    page = open_sheet(experiment())
+    page.locator("#grid").focus()
+    page.keyboard.press("n")
+    page.keyboard.type("warm\n")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#lightbox", state="hidden")
+    page.locator("#grid").focus()
+
+    _, picks = exported(page)
+
+    assert picks["shots"][0]["note"] == "warm"
+
+
 def test_a_pick_says_what_was_written_and_not_only_its_id(open_sheet: Any) -> None:
     page = open_sheet(experiment())
     page.locator("#grid").focus()

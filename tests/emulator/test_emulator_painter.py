@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from PIL import Image, ImageChops, ImageStat
 from flux2batch.emulator.bfl_rules import ENDPOINTS
 from flux2batch.emulator.colours import colours_in
 from flux2batch.emulator.painter import Card, Wish, draw, paint
-from flux2batch.emulator.painting.lettering import words
+from flux2batch.emulator.painting.lettering import panel_height, print_caption, words
+from flux2batch.emulator.painting.palette import INK, INKS
 
 
 def wish(**changed: Any) -> Wish:
@@ -209,3 +211,21 @@ def test_a_letter_with_an_accent_is_printed_bare_and_not_as_a_box():
     printed = [words(text, size=20, width=400, height=30).tobytes() for text in ("grüne Mützen", "grune Mutzen")]
 
     assert printed[0] == printed[1]
+
+
+LONG = "Advertising photograph of the enamel mug, its shape and colours unchanged, on a sunny jetty " * 3
+
+
+# Red with the panel's height divided as before, where the second line of a landscape was cut in half.
+@pytest.mark.parametrize("size", [(1456, 816), (1200, 640), (1024, 1024), (816, 1456), (512, 512)])
+def test_no_line_of_a_caption_is_cut_off(size: tuple[int, int]) -> None:
+    canvas = Image.new("P", size, color=0)
+    panel = panel_height(*size)
+
+    print_caption(canvas, LONG, "flux-2-pro · seed 1", panel=panel, swatches=0)
+
+    rows = (canvas.crop((0, y, size[0], y + 1)).getextrema() for y in range(size[1] - panel, size[1]))
+    inked = [most > INK + INKS // 2 for _, most in rows]
+    bands = [sum(1 for _ in run) for ink, run in groupby(inked) if ink]
+    assert len(bands) == 3, "the lines of the prompt, and the parameters, each apart"
+    assert min(bands[:-1]) > 0.8 * max(bands[:-1])

@@ -29,7 +29,7 @@ purse = DailyPurse(file, run_directory=name, per_day_usd=usd("1.00"), now=now)
 real = purse._write
 def slowly(shot, amount):  # the moment in which another could look is made long enough to be met
     import time
-    time.sleep(0.01)
+    time.sleep(0.01)  # a window and no wait: no outcome hangs on its length
     real(shot, amount)
 purse._write = slowly
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()

@@ -328,3 +328,12 @@ def test_beside_an_object_on_stdout_nothing_else_stands_there(
     assert json.loads(refused.stdout)["shots"] == 6
     assert "FB610" in refused.stderr
     assert "FB610" in plan(job, "--max-usd", "0.10", "--json", "--format", form, "-o", str(tmp_path / "plan")).stdout
+
+
+def test_of_two_plans_each_comment_tells_what_is_wrong_with_its_own(plan: Planner, job: Path) -> None:
+    cheap = job.with_name("cheap.yaml")
+    cheap.write_text(BOAT.replace("boats", "cheap").replace("1..3", "1..1"), encoding="utf-8")
+
+    said = plan(job, str(cheap), "--max-usd", "0.10", "--markdown").stdout
+
+    assert [part.count("FB610") for part in said.split("### ")[1:]] == [1, 0]

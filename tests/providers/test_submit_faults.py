@@ -44,7 +44,7 @@ def after_request(*pieces: bytes, pause: float = 0.0, ending: str = "fin"):
         read_request(connection, server)
         for piece in pieces:
             connection.sendall(piece)
-            time.sleep(pause)
+            time.sleep(pause)  # the service is slow: that is the fault that is tried
         if ending == "rst":
             reset(connection)
         if ending == "hang":

@@ -228,6 +228,7 @@ def test_a_rehearsal_keeps_to_the_limit_of_a_run_as_the_run_itself_would(trial: 
     said = trial.run("--config", str(policy), expect=4)
 
     assert "the budget is $0.05" in said
+    assert "set by limits.per_run_usd" in said, "and not by the job, whose budget is another"
     assert trial.tasks == 0
 
 

@@ -362,9 +362,8 @@ class _Preparing:
         for source in prompts:
             for leaf_of_prompt in source.leaves if source else ():
                 self._judge_prompt_names(leaf_of_prompt, names)
-        if (
-            not self.findings.has_errors and self.job.lost is None
-        ):  # with a name that is misspelt, what it stands for would seem unused as well
+        # With a name that is misspelt, what it stands for would seem unused as well.
+        if not self.findings.has_errors and self.job.lost is None:
             self._judge_use(layers, references, prompts, grid)
 
     def _judge_leaf(self, leaf: Template, names: Names, steps: Steps) -> bool:

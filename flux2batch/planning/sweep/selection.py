@@ -123,7 +123,6 @@ class Picked:
         self._found: set[int] = set()
         self._script = script
         self._columns = {column.name: column for column in script.grid.columns}
-        self.file = str(path)
 
     def __call__(self, draft: Draft) -> bool:
         shot = draft.id.hex() if draft.id else ""
