@@ -21,12 +21,16 @@ sweep: {guidance: [10, 2, 5.5]}
 """
 
 
-def test_a_run_again_lists_no_uploads_and_an_emulated_charge_is_called_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job in a folder that is the current one, with its reference."""
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (128, 128), "teal").save("boat.png")
     Path("study.yaml").write_text(JOB, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("study")
+def test_a_run_again_lists_no_uploads_and_an_emulated_charge_is_called_one(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert main(["run", "study.yaml", "--emulate"]) == 0
     first = capsys.readouterr().err
@@ -41,12 +45,8 @@ def test_a_run_again_lists_no_uploads_and_an_emulated_charge_is_called_one(
     assert [line.split()[0] for line in ledger.splitlines()[2:5]] == ["2", "5.5", "10"]
 
 
-def test_a_second_run_tells_what_is_its_own_and_how_to_go_on_without_paying(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (128, 128), "teal").save("boat.png")
-    Path("study.yaml").write_text(JOB, encoding="utf-8")
+@pytest.mark.usefixtures("study")
+def test_a_second_run_tells_what_is_its_own_and_how_to_go_on_without_paying(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "study.yaml", "--emulate", "--only", "guidance == 2"]) == 0
     first = capsys.readouterr().err
 
@@ -61,12 +61,8 @@ def test_a_second_run_tells_what_is_its_own_and_how_to_go_on_without_paying(
     assert "flux2batch run study.yaml --emulate goes on with them" in then
 
 
-def test_an_export_says_which_picks_were_replaced_since(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (128, 128), "teal").save("boat.png")
-    Path("study.yaml").write_text(JOB, encoding="utf-8")
+@pytest.mark.usefixtures("study")
+def test_an_export_says_which_picks_were_replaced_since(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "study.yaml", "--jsonl"]) == 0
     ids = [json.loads(row)["id"] for row in capsys.readouterr().out.splitlines()]
     Path("picks.yaml").write_text(json.dumps([{"id": id} for id in ids]), encoding="utf-8")
