@@ -60,7 +60,7 @@ torture: $(VENV)/.ready-dev ## the long tests: tens of thousands of simulations,
 	@$(BIN)/python tests/torture/run_all.py --processes $(CORES)
 
 bench: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## measure beside others, write benchmarks/RESULTS.md: 15 minutes on a quiet machine
-	@$(BIN)/python benchmarks/compare.py
+	@$(BIN)/python benchmarks/compare.py --keep $(BENCH)/figures.json
 
 bench-quick: $(VENV)/.ready-dev $(BENCH)/.ready $(PEERS)/.ready ## the same with less of everything, in two minutes; RESULTS.md stays
 	@mkdir -p $(BENCH)/quick

@@ -1,8 +1,9 @@
 """Run every comparison, one after another, and write RESULTS.md and the plots: what `make bench` does.
 
-    python benchmarks/compare.py [--quick] [--only NAME]… [--out FOLDER]
+    python benchmarks/compare.py [--quick] [--only NAME]… [--out FOLDER] [--keep FILE]
 
-Nothing else should run on the machine meanwhile: a ratio in one run counts, an absolute time is information.
+Nothing else should run on the machine meanwhile: a ratio in one run counts, an absolute time is information. With
+--keep every round is kept in a file, and the page says which ratios came out as in the run that was kept before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from figures import Figure, read
+from again import again
+from figures import Figure, keep, read
 from plots import draw
 from results import Section, page
 
@@ -58,6 +60,7 @@ def main() -> int:
     options.add_argument("--quick", action="store_true", help="two minutes, with less of everything")
     options.add_argument("--only", action="append", default=[], help="one work of them; repeatable")
     options.add_argument("--out", type=Path, default=HERE, help="where RESULTS.md and plots/ are written")
+    options.add_argument("--keep", type=Path, help="where every round is kept, and was kept by the run before")
     given = options.parse_args()
     sections, broken = [], 0
     for work in WORKS:
@@ -74,7 +77,12 @@ def main() -> int:
             if figure.name.startswith(work.drawn or ("\0",)) and len(figure.rounds) > 1:
                 draw(figure, given.out / "plots")
     results = given.out / "RESULTS.md"
-    results.write_text(page(sections, quick=given.quick), encoding="utf-8")
+    told = [figure for section in sections for figure in section.figures]
+    before = read(given.keep) if given.keep and given.keep.exists() else []
+    results.write_text(
+        "\n".join([page(sections, quick=given.quick), again(before, told)]).rstrip() + "\n", encoding="utf-8"
+    )
+    keep(told, given.keep)
     print(f"\nbench: {results}")
     return 1 if broken else 0
 

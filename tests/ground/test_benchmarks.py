@@ -12,6 +12,7 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(FOLDER))
 
+from again import again
 from compare import WORKS
 from figures import OURS, Figure, keep, read
 from plots import draw
@@ -48,3 +49,21 @@ def test_a_plot_has_a_bar_for_each_that_was_measured(tmp_path: Path) -> None:
 
     bars = [one for one in drawn.iter() if one.tag.endswith("rect")]
     assert len(bars) == 1 + len(SLOW.rounds)
+
+
+def test_a_second_run_says_which_ratios_came_out_otherwise() -> None:
+    def run(*, slow: list[float], steady: list[float]) -> list[Figure]:
+        return [
+            Figure(name="slow", unit="ms", rounds={OURS: slow, "other": [100.0]}),
+            Figure(name="steady", unit="× the ideal", rounds={OURS: steady}),
+            Figure(name="alone", unit="ms", rounds={OURS: slow}),
+        ]
+
+    before = run(slow=[100.0, 110.0], steady=[1.02, 1.04])
+
+    told = again(before, run(slow=[130.0, 150.0], steady=[1.04, 1.06]))
+
+    assert "Of 2 ratios of this run, 1 lie within the spread of the run before it." in told
+    assert "| slow, over other | 1.4 [1.3–1.5] | 1.05 [1–1.1] | 33.3% |" in told
+    assert "steady" not in told
+    assert again([], before) == ""
