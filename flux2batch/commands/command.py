@@ -30,7 +30,7 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except InvalidInput as fault:
-            fail(fault.problems)
+            fail(fault.problems, strict=bool(ctx.params.get("strict")))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, self.examples)

@@ -102,7 +102,7 @@ def command(
     from flux2batch.commands.plan_ahead import ahead_of, nothing_yet, run_directory_of
     from flux2batch.planning.configuration import load_configuration
     from flux2batch.planning.plan import PlanOptions
-    from flux2batch.reading.load import load_job
+    from flux2batch.planning.whole_check import load_to_plan
 
     if as_json + as_jsonl + as_markdown > 1:
         raise click.UsageError("choose one of --json, --jsonl and --markdown")
@@ -120,9 +120,12 @@ def command(
     plans: list[tuple[Plan, Ahead, Both | None]] = []
     problems: list[Problem] = []
     for file in dict.fromkeys(files):
-        job, found = load_job(file, allow_paths=allow_paths, sets=sets)
-        if job is None or has_errors(found, strict=strict):
-            problems += found
+        try:
+            job, found = load_to_plan(
+                file, allow_paths=allow_paths, sets=sets, configuration=configuration, options=options
+            )
+        except InvalidInput as invalid:
+            problems += invalid.problems
             continue
         runs = out if out is not None else job.folder / "runs"
         compared = bool(runs.is_dir() or reuse or configuration.reuse)

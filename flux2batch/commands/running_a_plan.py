@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from flux2batch.commands.console import Console, fail, is_terminal, styled, this_console
+from flux2batch.commands.console import Console, is_terminal, styled, this_console
 from flux2batch.commands.local_flags import local_options, with_local_flags
 from flux2batch.commands.options import Dollars
 from flux2batch.errors import Refused
@@ -100,18 +100,15 @@ def plan_of(
     where it is known what has been spent."""
     from flux2batch.planning.configuration import load_configuration
     from flux2batch.planning.plan import PlanOptions, plan_job
-    from flux2batch.reading.load import load_job
-    from flux2batch.reading.problems import has_errors
+    from flux2batch.planning.whole_check import load_to_plan
 
-    job, problems = load_job(file, allow_paths=allow_paths, sets=sets)
-    if job is None or has_errors(problems, strict=strict):
-        fail(problems, strict=strict)
     configuration = with_local_flags(
         load_configuration(
             file=config, max_usd=max_usd, max_shots=max_shots, assume_price=assume_price, allow_paths=allow_paths
         )
     )
     options = PlanOptions(check_budget=False, strict=strict, **selection)
+    job, problems = load_to_plan(file, allow_paths=allow_paths, sets=sets, configuration=configuration, options=options)
     plan = plan_job(job, configuration=configuration, options=options)
     plan.add_warnings(problems)
     return plan

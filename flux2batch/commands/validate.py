@@ -14,10 +14,9 @@ from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.console import Part, counted, styled, this_console
 from flux2batch.commands.options import Dollars
-from flux2batch.errors import InvalidInput
 from flux2batch.reading.job import Job
 from flux2batch.reading.load import load_sound_part
-from flux2batch.reading.problems import Note, Problem, error, exit_code, has_errors, in_order
+from flux2batch.reading.problems import Note, Problem, error, exit_code, has_errors
 from flux2batch.reading.rendering import FOR_MACHINES
 
 
@@ -114,20 +113,17 @@ def _with_shots(
     """The same with the shots of every job counted and checked."""
     # Imported here: `--quick` and a file that cannot be read need none of it, and it takes as long as all the rest.
     from flux2batch.planning.configuration import load_configuration
-    from flux2batch.planning.plan import PlanOptions, plan_job
+    from flux2batch.planning.plan import PlanOptions
+    from flux2batch.planning.whole_check import check_all
 
     configuration = load_configuration(file=config, max_shots=max_shots, allow_paths=allow_paths)
-
-    options = PlanOptions(check_money=False, fetch=fetch_picture if check_urls else None)
+    options = PlanOptions(fetch=fetch_picture if check_urls else None)
 
     def planned(each: Checked) -> Checked:
         if each.job is None:
             return each
-        try:
-            plan = plan_job(each.job, configuration=configuration, options=options)
-        except InvalidInput as invalid:
-            return replace(each, problems=tuple(in_order([*each.problems, *invalid.problems])))
-        return replace(each, shots=len(plan), problems=(*each.problems, *plan.warnings))
+        plan, problems = check_all(each.job, each.problems, configuration=configuration, options=options)
+        return replace(each, shots=None if plan is None else len(plan), problems=problems)
 
     return [planned(each) for each in checked]
 

@@ -56,6 +56,39 @@ def test_all_mistakes_are_told_at_once_and_nothing_that_follows(
     assert code in (3, 4)
 
 
+# Red where `plan` and `run` stop at what is wrong with the shape of the file.
+@pytest.mark.parametrize("command", [("plan",), ("run", "--emulate", "--yes")], ids=["plan", "run"])
+@pytest.mark.parametrize("job", [case[1] for case in CASES], ids=[case[0] for case in CASES])
+def test_every_command_tells_what_validate_tells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], job: str
+) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(f"flux2batch: 1\n{job}\n", encoding="utf-8")
+    codes = [run([*words, str(file), "--format", "json"]) for words in (("validate",), command)]
+
+    expected, told = capsys.readouterr().out.split("\n}\n")[:2]
+    assert json.loads(f"{told}}}") == json.loads(f"{expected}}}")
+    assert codes[0] == codes[1] != 0
+
+
+UNUSED = "flux2batch: 1\nprompt: a boat\nvars: {a: 1}\n"
+
+
+# Red where the end of a command forgets --strict: its warnings were told, and the exit code was 0.
+@pytest.mark.parametrize(
+    "command", [("validate",), ("plan",), ("run", "--emulate", "--yes")], ids=lambda words: words[0]
+)
+def test_a_warning_ends_a_strict_command_as_an_error_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(UNUSED, encoding="utf-8")
+
+    assert run([*command, str(file), "--strict"]) == 3
+    assert "FB308" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_no_plan_is_made_of_a_part(tmp_path: Path) -> None:
     file = tmp_path / "job.yaml"
     file.write_text("flux2batch: 1\nprompt: a boat\nbanana: 1\n", encoding="utf-8")
