@@ -21,7 +21,7 @@ picture while somebody waits for it, and raises what is not a picture.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,10 +31,26 @@ if TYPE_CHECKING:
     from flux2batch.reading.problems import Problem
 
 
+def _headlines(problems: Iterable[Problem]) -> str:
+    return "\n".join(problem.headline for problem in problems)
+
+
 class FluxError(Exception):
-    """Anything that ends a command for a reason its user can act on."""
+    """Anything that ends a command for a reason its user can act on.
+
+    `problems` is the same with codes and places, where it has any: a command shows them as --format asks.
+    """
 
     exit_code = 8
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> Self:
+        """For these problems, which are also its text."""
+        found = tuple(problems)
+        made = cls(_headlines(found))
+        made.problems = found
+        return made
 
 
 class UsageError(FluxError):
@@ -48,7 +64,7 @@ class InvalidInput(FluxError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(problem.headline for problem in self.problems))
+        super().__init__(_headlines(self.problems))
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]  # a class attribute elsewhere: here it depends on what was found

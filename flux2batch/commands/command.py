@@ -7,8 +7,9 @@ from typing import Any, get_args
 
 import click
 
-from flux2batch.commands.console import Choice, choose_colour, choose_format, fail
-from flux2batch.errors import InvalidInput
+from flux2batch.commands.console import Choice, choose_colour, choose_format, fail, this_console
+from flux2batch.commands.ends import without_code
+from flux2batch.errors import FluxError
 from flux2batch.reading.rendering import FORMATS
 
 CONTEXT: dict[str, Any] = {
@@ -29,8 +30,11 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except InvalidInput as fault:
-            fail(fault.problems, strict=bool(ctx.params.get("strict")))
+        except FluxError as fault:
+            problems = fault.problems or without_code(fault, format=this_console().format)
+            if not problems:
+                raise
+            fail(problems, strict=bool(ctx.params.get("strict")))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, self.examples)

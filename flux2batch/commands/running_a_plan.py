@@ -246,15 +246,22 @@ def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emula
     interactive = _somebody_is_there(console)
     bounded = tightest_budget(plan.configuration, plan.job.budget.max_usd) is not None
     if yes and not emulated and not interactive and outlook.max_usd > _ASKS_FOR_A_BUDGET and not bounded:
-        raise Refused(
-            "FB611: above $10 a script needs a bound as well as --yes:"
-            " budget.max_usd in the job, --max-usd, or limits in your configuration."
+        raise _unagreed(
+            plan,
+            "above $10 a script needs a bound as well as --yes",
+            help="set budget.max_usd in the job, --max-usd, or limits in your configuration",
         )
     if yes:
         return
     if not interactive:
-        raise Refused("FB611: this would cost money, and nobody is here to ask. Say --yes to consent.")
+        raise _unagreed(plan, "this would cost money, and nobody is here to ask", help="say --yes to consent")
     files = len(plan.totals.uploads)
     uploads = f" and upload {files} file{'s' if files != 1 else ''}" if files else ""
     if not click.confirm(f"Spend up to ${outlook.max_usd:,.2f}{uploads}?", default=False, err=True):
         raise Refused("Nothing was sent.")
+
+
+def _unagreed(plan: Plan, message: str, *, help: str) -> Refused:
+    from flux2batch.reading.problems import error
+
+    return Refused.of([error("FB611", message, where=plan.job.document.whole, help=help)])

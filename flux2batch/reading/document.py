@@ -53,6 +53,13 @@ class Document:
         node = self._nearest(steps)
         return self._source.place(node.start, node.end) if node and self._source else None
 
+    @property
+    def whole(self) -> Place | None:
+        """The file itself, for what is wrong with the job and stands nowhere in it; None for Python data."""
+        if self._source is None:
+            return None
+        return Place(file=self.name, line=1, column=1, end_line=1, end_column=1, line_text=None)
+
     def key_place(self, steps: Steps) -> Place | None:
         """Where the last key of `steps` stands; the value's own place in a list."""
         entry = self._entry(steps)

@@ -10,9 +10,9 @@ from pathlib import Path
 from flux2batch.engine.run_directory import INNER
 from flux2batch.errors import AccountError, Refused
 from flux2batch.planning.configuration import is_loopback
-from flux2batch.planning.fault import Fault
 from flux2batch.planning.keys import KEY_NAMES, find_keys, key_fault
 from flux2batch.planning.plan import Plan
+from flux2batch.planning.shots.findings import of_fault
 from flux2batch.providers.contract import Provider
 from flux2batch.providers.registry import make
 from flux2batch.running.feed import service_of
@@ -75,7 +75,9 @@ def _real(plan: Plan, environ: Mapping[str, str]) -> _Keys:
     needed = [name for name in services_of(plan) if name in KEY_NAMES]  # others look after theirs themselves
     faults = [fault for name in needed if (fault := key_fault(name, keys.get(name))) is not None]
     if faults:
-        raise AccountError(" ".join(_in_words(fault) for fault in faults))
+        document = plan.job.document
+        where = document.place(("model",)) if "model" in document.data else document.whole
+        raise AccountError.of(of_fault(fault, where=where, steps=("model",)) for fault in faults)
     return {name: (None, keys[name].secret if name in keys else None) for name in services_of(plan)}
 
 
@@ -88,11 +90,6 @@ def _painted(plan: Plan) -> Provider:
 
     known = entries(plan.configuration.models)
     return Local(Bench(lambda: [Painter(known)]), entry=known.__getitem__)
-
-
-def _in_words(fault: Fault) -> str:
-    help = fault.help or ""
-    return f"{fault.code}: {fault.message}. {help[:1].upper()}{help[1:]}".rstrip(" .") + "."
 
 
 def _emulated(plan: Plan, inner: Path, stack: ExitStack) -> _Keys:

@@ -36,7 +36,7 @@ def test_codes_stand_in_order_and_once() -> None:
 
     assert names == sorted(names)
     families = (codes.fb0_files, codes.fb1_yaml, codes.fb2_fields, codes.fb3_templates, codes.fb4_references,
-                codes.fb5_outputs, codes.fb6_limits, codes.fb7_safety, codes.fb8_account)  # fmt: skip
+                codes.fb5_outputs, codes.fb6_limits, codes.fb7_safety, codes.fb8_account, codes.fb9_ends)  # fmt: skip
     assert sum(len(family.CODES) for family in families) == len(names)
 
 

@@ -12,6 +12,7 @@ from flux2batch.reading.codes import (
     fb6_limits,
     fb7_safety,
     fb8_account,
+    fb9_ends,
 )
 from flux2batch.reading.codes.code import Code
 
@@ -27,6 +28,7 @@ ALL: dict[str, Code] = {
         fb6_limits,
         fb7_safety,
         fb8_account,
+        fb9_ends,
     )
     for code in family.CODES
 }
