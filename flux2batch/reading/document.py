@@ -93,6 +93,10 @@ class Document:
         scalar = _target(node) if node else None
         return isinstance(scalar, Scalar) and scalar.style == "plain"
 
+    def is_added(self, steps: Steps) -> bool:  # noqa: ARG002  # what a document with patches asks
+        """Whether the value stands on the command line, and nothing of that name in the file."""
+        return False
+
     def _find(self, steps: Steps) -> Node | None:
         node = self._root
         for step in steps:

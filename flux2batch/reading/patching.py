@@ -87,6 +87,9 @@ class PatchedDocument(Document):
         patch = self._patch(steps)
         return patch.document.is_plain(patch.inner(steps)) if patch else Document.is_plain(self, steps)
 
+    def is_added(self, steps: Steps) -> bool:
+        return not _stands(steps, self.beneath)
+
     def _patch(self, steps: Steps) -> Patch | None:
         return next((patch for patch in reversed(self.patches) if steps[: len(patch.steps)] == patch.steps), None)
 

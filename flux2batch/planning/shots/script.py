@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,10 @@ from flux2batch.planning.shots.names import Moment, Names, View
 from flux2batch.planning.shots.paths import Paths, name_fault
 from flux2batch.planning.shots.prompts import Prompt, PromptSource, read_prompt
 from flux2batch.planning.shots.request import ReferenceTemplates, Requests, reference_templates
-from flux2batch.planning.shots.settings import BrokenSetting, Layers, moved, sets_parameters
+from flux2batch.planning.shots.settings import BrokenSetting, Layers, moved
 from flux2batch.planning.shots.texts import Text
 from flux2batch.planning.shots.unsure import Unsure
+from flux2batch.planning.shots.use import judge_use
 from flux2batch.planning.shots.variables import constants_of
 from flux2batch.planning.sweep.axes import PARAMETER_AXES, Axis, values_of
 from flux2batch.planning.sweep.grid import Column, Grid
@@ -30,7 +31,7 @@ from flux2batch.planning.templates.paths import safe_component
 from flux2batch.planning.templating import Template, TemplateFolder, is_static, other_syntax
 from flux2batch.reading.job import AxisSource, Job
 from flux2batch.reading.problems import Steps, error, warning
-from flux2batch.reading.suggest import closest, did_you_mean
+from flux2batch.reading.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from flux2batch.planning.references.looking import Looker
@@ -364,7 +365,9 @@ class _Preparing:
                 self._judge_prompt_names(leaf_of_prompt, names)
         # With a name that is misspelt, what it stands for would seem unused as well.
         if not self.findings.has_errors and self.job.lost is None:
-            self._judge_use(layers, references, prompts, grid)
+            requested = set(layers.named()).union(*(each.names for each in references))
+            requested |= {name for source in prompts if source for name in source.names}
+            judge_use(self.job, grid, self.findings, configuration=self.configuration, requested=requested)
 
     def _judge_leaf(self, leaf: Template, names: Names, steps: Steps) -> bool:
         known = names_are_known(leaf, names, steps, self.findings)
@@ -388,74 +391,6 @@ class _Preparing:
             where = self.document.inside(steps, *template.name_span(name))
             message = f"{name}() is known in prompts and paths alone"
             self.findings.add([error("FB301", message, where=where, steps=steps)])
-
-    def _judge_use(
-        self,
-        layers: Layers,
-        references: Sequence[ReferenceTemplates],
-        prompts: Sequence[PromptSource | None],
-        grid: Grid,
-    ) -> None:
-        """Axes that change nothing are errors, constants that nothing uses are warnings (FB308)."""
-        used = set(layers.named()).union(*(each.names for each in references))
-        used |= {name for source in prompts if source for name in source.names}
-        used |= set(self._names_of_rules(grid))
-        if self.job.equal != "share":
-            for column in grid.columns:
-                if column.count > 1 and not self._changes_something(column, used, grid):
-                    self._complain_of_no_use(column)
-        everywhere = used | set(self._names_outside_requests())
-        for name in self.job.variables:
-            if name not in everywhere and "vars" not in everywhere and not self._is_used_by_vars(name):
-                message = f"nothing uses the constant '{name}'"
-                self.findings.warn("FB308", message, ("vars", name), key=True)
-
-    def _is_used_by_vars(self, name: str) -> bool:
-        return any(name in str(value) for other, value in self.job.variables.items() if other != name)
-
-    def _changes_something(self, column: Column, used: set[str], grid: Grid) -> bool:
-        name = column.name.removeprefix("params.")
-        seeds = [self.job.params.get("seed"), *(each.set.get("seed") for each in self.job.override)]
-        makes_seed = any(isinstance(seed, dict) and ("derive" in seed or name in seed.get("per", ())) for seed in seeds)
-        is_drawn_by = bool(grid.drawn) and column not in grid.drawn
-        return sets_parameters(column) or name == "prompt" or name in used or makes_seed or is_drawn_by
-
-    def _complain_of_no_use(self, column: Column) -> None:
-        name = column.name
-        message = (
-            f"axis '{name}' changes nothing: {column.count:,} identical requests, {column.count:,} times the cost"
-            if column.axis.steps[0] != "draw"
-            else f"'{name}' is drawn, and nothing uses it"
-        )
-        parameter = closest(name, self._settable())
-        meant = f"did you mean '{parameter}'? If not, " if parameter else ""
-        help = (
-            f"{meant}use {{{{ {name} }}}} in the prompt, or say what is meant: "
-            f"repeat: {{count: {column.count}, seed: same}} "
-            "asks for the identical request again, equal: share buys it once for all paths"
-        )
-        self.findings.error("FB308", message, column.axis.steps, help, key=True)
-
-    def _settable(self) -> Sequence[str]:
-        """The parameters that an axis of the job may be meant to set."""
-        entry = self.configuration.entry(self.job.model) if is_static(self.job.model) else None
-        return sorted(entry.parameters if entry else PARAMETER_AXES)
-
-    def _names_of_rules(self, grid: Grid) -> Iterator[str]:
-        """Names that decide about a request: those in overrides, and in `when`."""
-        for each in self.job.override:
-            yield from each.rule.match
-            yield from _names_in(each.rule.where)
-        for column in grid.columns:
-            yield from _names_in(column.axis.when)
-
-    def _names_outside_requests(self) -> Iterator[str]:
-        for rule in self.job.exclude:
-            yield from _names_in(rule.where)
-        for table in self.job.data:
-            yield from _names_in(table.rows)
-        if self.job.output.path is not None and not is_static(self.job.output.path):
-            yield from _names_in_template(self.job.output.path)
 
     def _judge_parameters(self, grid: Grid) -> None:
         """No two axes set one parameter, and no override sets what an axis does (FB208)."""
@@ -514,23 +449,3 @@ def _is_one_parameter(name: str, other: str) -> bool:
 
 def _inner(steps: Steps, column: Column) -> Steps:
     return (*steps, "value") if column.axis.kind == "objects" else steps
-
-
-def _names_in(expression: str | None) -> frozenset[str]:
-    from flux2batch.planning.templating import compile_expression
-
-    if expression is None:
-        return frozenset()
-    try:
-        return compile_expression(expression).names
-    except TemplateFault:
-        return frozenset()
-
-
-def _names_in_template(text: str) -> frozenset[str]:
-    from flux2batch.planning.templating import compile_template
-
-    try:
-        return compile_template(text, folder=None, kind="path").names
-    except TemplateFault:
-        return frozenset()

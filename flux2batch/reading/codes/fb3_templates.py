@@ -74,7 +74,9 @@ CODES: tuple[Code, ...] = (
         exit_code=3,
         title="something that changes nothing",
         cause="Every value of the axis asks for the same pictures, so each would be paid for several times over. "
-        "Nothing that is sent uses the axis. A constant that nothing uses is only a warning.",
+        "Nothing that is sent uses the axis. An axis that --set adds and nothing uses is an error even with one "
+        "value: it would change nothing of what is bought. A constant that nothing uses is only a warning, and so is "
+        "an axis of one value in the file that may be a parameter with a typo in it.",
         example='prompt: "a paper boat"\nsweep: {colour: [blue, coral]}',
         fix='prompt: "a {{ colour }} paper boat"; to ask for the identical request again, repeat: {count: 2, '
         "seed: same}",
