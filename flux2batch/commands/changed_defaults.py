@@ -33,7 +33,7 @@ def changed_defaults(plan: Plan, journal: Journal, left: Collection[ShotId]) -> 
         then = before.get(_spot_now(shot))
         if then is not None:
             changes.update(_changes(plan, shot, then, written))
-    return [_told(change, shots) for change, shots in changes.items()]
+    return [_told(plan, change, shots) for change, shots in changes.items()]
 
 
 def _changes(plan: Plan, shot: Shot, then: Mapping[str, Any], written: Collection[str]) -> Iterator[_Change]:
@@ -47,13 +47,13 @@ def _changes(plan: Plan, shot: Shot, then: Mapping[str, Any], written: Collectio
             yield shot.model, name, json.dumps(was), json.dumps(now)
 
 
-def _told(change: _Change, shots: int) -> Problem:
+def _told(plan: Plan, change: _Change, shots: int) -> Problem:
     model, name, was, now = change
     said = "1 shot changes" if shots == 1 else f"{shots:,} shots change"
     return warning(
         "FB609",
         f"{said} because {name}'s default on {model} is now {now}; it was {was} when their pictures were made",
-        where=None,
+        where=plan.job.document.whole,
         help=f"to keep the pictures write params: {{{name}: {was}}}",
     )
 

@@ -133,7 +133,7 @@ def command(
             # Where something may be there already, only what is still to be bought is held against the budget.
             plan, dear = _planned(job, configuration, replace(options, check_budget=not compared))
             root = run_directory_of(plan, out)
-            _refuse_unusable(root)
+            _refuse_unusable(root, job)
             ahead = ahead_of(plan, root, reuse=reuse, fresh=fresh) if compared else nothing_yet(plan)
         except InvalidInput as invalid:
             problems += [*found, *invalid.problems]
@@ -163,7 +163,12 @@ def command(
             return
         _write(plans, form, stream, console)
     too_dear = [problem for _, ahead, _ in plans for problem in ahead.too_dear]
-    warnings = [warning for plan, _, _ in plans for warning in plan.warnings if not too_dear or warning.code != "FB610"]
+    warnings = [
+        warning
+        for plan, ahead, _ in plans
+        for warning in plan.warnings
+        if not ahead.too_dear or warning.code != "FB610"
+    ]
     if (warnings or too_dear) and form == "text":
         console.say()
     if warnings and form != "json":
@@ -265,17 +270,17 @@ def _umask() -> int:
     return mask
 
 
-def _refuse_unusable(root: Path) -> None:
+def _refuse_unusable(root: Path, job: Job) -> None:
     """A run directory has to be a folder, and one that can be written to (FB504)."""
     if root.exists() and not root.is_dir():
-        raise InvalidInput([_unusable(f"'{root}' is a file, and the run directory would be there")])
+        raise InvalidInput([_unusable(f"'{root}' is a file, and the run directory would be there", job)])
     nearest = next(parent for parent in (root, *root.absolute().parents) if parent.exists())
     if not os.access(nearest, os.W_OK):
-        raise InvalidInput([_unusable(f"'{nearest}' cannot be written to")])
+        raise InvalidInput([_unusable(f"'{nearest}' cannot be written to", job)])
 
 
-def _unusable(message: str) -> Problem:
-    return error("FB504", message, where=None, help="choose another place for the run: --out DIR")
+def _unusable(message: str, job: Job) -> Problem:
+    return error("FB504", message, where=job.document.whole, help="choose another place for the run: --out DIR")
 
 
 def _not_writable(output: Path, refused: OSError) -> Problem:

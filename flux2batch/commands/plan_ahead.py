@@ -14,11 +14,12 @@ from flux2batch.engine.policy import Budgets
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import is_run_directory, look_into
 from flux2batch.money import ZERO, Money, show
-from flux2batch.planning.configuration import JOBS_BUDGET, Bound, bounds
+from flux2batch.planning.configuration import Bound, bounds
 from flux2batch.planning.models.pricing import Estimate
+from flux2batch.planning.over_budget import over_budget
 from flux2batch.planning.plan import Plan
 from flux2batch.planning.shot import ShotId
-from flux2batch.reading.problems import Note, Problem, error, warning
+from flux2batch.reading.problems import Problem, warning
 from flux2batch.running.feed import phase_of
 from flux2batch.running.outlook import Outlook, look_ahead
 from flux2batch.running.services import on_this_machine
@@ -70,10 +71,10 @@ def ahead_of(plan: Plan, root: Path, *, reuse: Sequence[Path], fresh: bool) -> A
         states={"new": outlook.new, "done": outlook.done, "reused": outlook.reused, "left": outlook.left},
         to_pay=Estimate(min=outlook.min_usd, max=outlook.max_usd, shots=outlook.new, unknown=0),
         committed=outlook.committed_usd,
-        too_dear=() if outlook.fits else (over_budget(plan, outlook),),
+        too_dear=() if outlook.fits else (too_dear(plan, outlook),),
         problems=(
-            *_in_doubt(around),
-            *_missing(outlook),
+            *_in_doubt(plan, around),
+            *_missing(plan, outlook),
             *_changed(plan, root, reconciled.left),
         ),
     )
@@ -110,29 +111,19 @@ def _budgets(all_bounds: Sequence[Bound]) -> Budgets:
     )
 
 
-def over_budget(plan: Plan, outlook: Outlook) -> Problem:
-    """That what is new costs more than may be spent, with the bound that is nearest and who set it."""
-
-    def room(bound: Bound) -> Money:
-        return Money(bound.usd - (outlook.committed_usd if bound.counts_all_calls else ZERO))
-
-    bound = min(bounds(plan.configuration, plan.job.budget.max_usd), key=room)
-    spent = bound.counts_all_calls and outlook.committed_usd
-    of_which = f", of which {show(outlook.committed_usd)} are spent or in doubt" if spent else ""
-    steps = ("budget", "max_usd") if bound.source == JOBS_BUDGET else ()
-    shots = "1 new shot costs" if outlook.new == 1 else f"{outlook.new:,} new shots cost"
-    fitting = outlook.fitting
-    return error(
-        "FB610",
-        f"{shots} up to {show(outlook.max_usd)}, the budget is {show(bound.usd)}{of_which}",
-        where=plan.job.document.place(steps) if steps else None,
-        steps=steps,
-        help=f"{fitting:,} of them fit: run --up-to-budget buys those" if fitting else "not one of them fits",
-        notes=[] if steps else [Note(text=f"set by {bound.source}", where=None)],
+def too_dear(plan: Plan, outlook: Outlook) -> Problem:
+    """That what is new costs more than may be spent (FB610)."""
+    return over_budget(
+        plan.job.document,
+        bounds(plan.configuration, plan.job.budget.max_usd),
+        new=outlook.new,
+        most=outlook.max_usd,
+        committed=outlook.committed_usd,
+        fitting=outlook.fitting,
     )
 
 
-def _in_doubt(around: Neighbourhood) -> list[Problem]:
+def _in_doubt(plan: Plan, around: Neighbourhood) -> list[Problem]:
     """Shots that a run beside this one may be paying for at this moment."""
     if not around.pending:
         return []
@@ -144,13 +135,13 @@ def _in_doubt(around: Neighbourhood) -> list[Problem]:
         warning(
             "FB608",
             f"{shots} in flight or unknown in {', '.join(roots)} ({show(Money(at_risk))})",
-            where=None,
+            where=plan.job.document.whole,
             help="let that run end first, or they are paid for twice",
         )
     ]
 
 
-def _missing(outlook: Outlook) -> list[Problem]:
+def _missing(plan: Plan, outlook: Outlook) -> list[Problem]:
     """Pictures that were deleted by hand are not bought again without being asked."""
     if not outlook.missing:
         return []
@@ -160,7 +151,7 @@ def _missing(outlook: Outlook) -> list[Problem]:
         warning(
             "FB505",
             f"{pictures} no longer where the run put them, such as '{outlook.missing[0]}'",
-            where=None,
+            where=plan.job.document.whole,
             help="flux2batch retry --missing buys them again",
         )
     ]

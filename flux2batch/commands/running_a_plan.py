@@ -231,10 +231,10 @@ def _within_budget(plan: Plan, outlook: Outlook, *, up_to_budget: bool) -> None:
     """A plan that is dearer than what may be spent is refused before anything is sent."""
     if outlook.fits or (up_to_budget and outlook.fitting):
         return
-    from flux2batch.commands.plan_ahead import over_budget
+    from flux2batch.commands.plan_ahead import too_dear
     from flux2batch.errors import InvalidInput
 
-    raise InvalidInput([over_budget(plan, outlook)])
+    raise InvalidInput([too_dear(plan, outlook)])
 
 
 def _consent(console: Console, plan: Plan, outlook: Outlook, *, yes: bool, emulate: bool, emulated: bool) -> None:

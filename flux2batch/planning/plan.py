@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from flux2batch.errors import InvalidInput
 from flux2batch.money import ZERO, Money, show
-from flux2batch.planning.configuration import Configuration, host_fault, tightest_budget
+from flux2batch.planning.configuration import Configuration, bounds, host_fault
 from flux2batch.planning.flat_rows import Row, flat
 from flux2batch.planning.models.pricing import Estimate, cliff
+from flux2batch.planning.over_budget import over_budget
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.planning.shots.expansion import Draft, Script, Walk
 from flux2batch.planning.shots.findings import Findings
@@ -28,7 +29,7 @@ from flux2batch.planning.sweep.selection import Selection
 from flux2batch.planning.sweep.shards import Shard
 from flux2batch.planning.sweep.spread import ranks
 from flux2batch.reading.job import Job
-from flux2batch.reading.problems import Note, Problem, error, has_errors, in_order, warning
+from flux2batch.reading.problems import Problem, error, has_errors, in_order, warning
 
 if TYPE_CHECKING:
     from flux2batch.planning.references.looking import Looker
@@ -182,13 +183,13 @@ class Plan:
         return [index for _, index in sorted((placed.of(draft), draft.number) for draft in self._drafts())]
 
     def fitting(self, budget: Money) -> int:
-        """How many shots, from the first on, cost no more than this at the most."""
-        spent, count = ZERO, 0
+        """How many shots together cost no more than this at the most; one that is too dear is passed over."""
+        left, count = budget, 0
         for draft in self._drafts():
-            spent = Money(spent + (draft.request.quote.max if draft.request.quote else ZERO))
-            if spent > budget:
-                break
-            count += 1
+            price = draft.request.quote.max if draft.request.quote else ZERO
+            if price <= left:
+                left = Money(left - price)
+                count += 1
         return count
 
     def to_rows(self) -> list[Row]:
@@ -315,10 +316,11 @@ def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
         return
     yield from _about_warnings(plan)
     yield from _about_all_shards(plan)
-    bound = tightest_budget(plan.configuration, plan.job.budget.max_usd)
-    most = plan.cost.max
-    if options.check_budget and bound is not None and most > bound[0]:
-        yield _over_budget(plan, *bound)
+    limits = bounds(plan.configuration, plan.job.budget.max_usd)
+    most, least_bound = plan.cost.max, min((bound.usd for bound in limits), default=None)
+    if options.check_budget and least_bound is not None and most > least_bound:
+        fitting = plan.fitting(least_bound)
+        yield over_budget(document, limits, new=len(plan), most=most, committed=ZERO, fitting=fitting)
     elif plan.job.budget.warn_usd is not None and most > plan.job.budget.warn_usd:
         steps = ("budget", "warn_usd")
         message = f"the plan comes to {show(most)}, over warn_usd, {show(plan.job.budget.warn_usd)}"
@@ -336,7 +338,7 @@ def _about_picks(plan: Plan, selection: Selection) -> Iterator[Problem]:
         picks = "picks names" if len(gone) == 1 else "picks name"
         message = f"{len(gone):,} of {picked.count:,} {picks} no shot of this plan: {', '.join(gone[:5])}"
         help = "what they were picked from has changed since, such as its prompt"
-        yield warning("FB312", message, where=None, help=help)
+        yield warning("FB312", message, where=plan.job.document.whole, help=help)
 
 
 def _about_all_shards(plan: Plan) -> Iterator[Problem]:
@@ -358,19 +360,3 @@ def _about_warnings(plan: Plan) -> Iterator[Problem]:
     steps = ("budget", "warn_usd")
     message = f"warn_usd, {show(budget.warn_usd)}, is above max_usd, {show(budget.max_usd)}, so it never warns"
     yield warning("FB204", message, where=plan.job.document.place(steps), steps=steps, help="exchange the two sums")
-
-
-def _over_budget(plan: Plan, budget: Money, source: str) -> Problem:
-    fit = plan.fitting(budget)
-    steps = ("budget", "max_usd") if source == "the job's budget" else ()
-    least, most = plan.cost.min, plan.cost.max
-    cost = show(most) if least == most else f"{show(least)} to {show(most)}"
-    notes = [] if steps else [Note(text=f"set by {source}", where=None)]
-    return error(
-        "FB610",
-        f"the plan is {cost}, the budget {show(budget)}",
-        where=plan.job.document.place(steps) if steps else None,
-        steps=steps,
-        help=f"the first {fit:,} of {len(plan):,} shots fit: --limit {fit}" if fit else "not one shot fits",
-        notes=notes,
-    )

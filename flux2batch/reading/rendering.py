@@ -46,7 +46,9 @@ def _alike_once(problems: Sequence[Problem]) -> list[Problem]:
     """Warnings of one kind at one place as one: two hundred photographs of one column are one thing to know."""
     groups: dict[tuple[object, ...], list[Problem]] = {}
     for number, problem in enumerate(problems):
-        key = (problem.code, problem.where) if problem.severity == "warning" and problem.where else (number,)
+        # What is about a file as a whole has no place of its own to be alike at.
+        alike = problem.severity == "warning" and problem.where and problem.steps
+        key = (problem.code, problem.where) if alike else (number,)
         groups.setdefault(key, []).append(problem)
     return [_with_count(first, len(others)) for first, *others in groups.values()]
 

@@ -71,7 +71,7 @@ CASES = [
     ("a name with a dot", "name: boats.\nprompt: x", "FB212", 3, "2:7", "ends with a dot", "name: boats"),
     ("a name too long", f"name: {'狐' * 90}\nprompt: x", "FB212", 3, "2:7", "270 bytes", "name: 狐"),
     ("a warning that never comes", "prompt: x\nbudget: {max_usd: 5, warn_usd: 8}", "FB204", 0, "3:32", "never warns", "exchange"),
-    ("B95", "prompt: x\nsweep: {seed: 1..100}\nbudget: {max_usd: 1.00}", "FB610", 4, "4:19", "the plan is $3.00, the budget $1.00", "first 33 of 100"),
+    ("B95", "prompt: x\nsweep: {seed: 1..100}\nbudget: {max_usd: 1.00}", "FB610", 4, "4:19", "100 new shots cost up to $3.00, the budget is $1.00", "33 of them fit: run --up-to-budget"),
 ]  # fmt: skip
 
 

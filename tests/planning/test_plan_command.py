@@ -125,7 +125,7 @@ def test_a_plan_over_the_budget_says_how_many_shots_fit(plan: Planner, job: Path
 
     assert refused.exit_code == 4
     assert "error[FB610]" in refused.stderr
-    assert "the first 3 of 6 shots fit: --limit 3" in refused.stderr
+    assert "3 of them fit: run --up-to-budget buys those" in refused.stderr
     assert "Would spend $0.18, which is more than may be spent. Nothing was sent." in refused.stdout
     shown = refused.stdout.splitlines()[:-1]
     assert shown == plan(job).stdout.splitlines()[:-1], "what is too dear is shown, for whoever has to make it cheaper"
@@ -315,7 +315,7 @@ def test_a_limit_of_the_configuration_holds_whatever_lies_beside_the_job(
 def test_a_comment_on_a_pull_request_says_that_the_plan_is_too_dear(plan: Planner, job: Path) -> None:
     refused = plan(job, "--max-usd", "0.10", "--markdown")
 
-    assert "> **FB610** the plan is $0.18, the budget $0.10" in refused.stdout
+    assert "> **FB610** 6 new shots cost up to $0.18, the budget is $0.10" in refused.stdout
     assert "Would spend **$0.18**, which is more than may be spent." in refused.stdout
 
 
@@ -337,3 +337,42 @@ def test_of_two_plans_each_comment_tells_what_is_wrong_with_its_own(plan: Planne
     said = plan(job, str(cheap), "--max-usd", "0.10", "--markdown").stdout
 
     assert [part.count("FB610") for part in said.split("### ")[1:]] == [1, 0]
+
+
+# Red where a bound that stands in no file leaves what it forbids without a place.
+def test_of_several_jobs_each_problem_names_its_own(plan: Planner, job: Path, tmp_path: Path) -> None:
+    cheap = job.with_name("cheap.yaml")
+    cheap.write_text(BOAT.replace("boats", "cheap").replace("1..3", "1..1"), encoding="utf-8")
+    words = (job, str(cheap), "--max-usd", "0.10")
+
+    annotated = plan(*words, "--format", "github", "-o", str(tmp_path / "plan")).stdout
+    (told,) = [line for line in annotated.splitlines() if line.startswith("::error")]
+    assert told.startswith(f"::error file={job},line=1,")
+    assert f"\n --> {job}:1:1\n" in plan(*words).stderr
+    in_the_way = tmp_path / "in-the-way"
+    in_the_way.write_text("", encoding="utf-8")
+    problems = json.loads(plan(job, str(cheap), "--out", str(in_the_way), "--format", "json").stdout)["problems"]
+    assert [(each["code"], each["file"]) for each in problems] == [("FB504", str(job)), ("FB504", str(cheap))]
+
+
+def test_a_sum_to_warn_of_is_told_although_another_job_is_too_dear(plan: Planner, job: Path) -> None:
+    warned = job.with_name("warned.yaml")
+    text = BOAT.replace("boats", "warned").replace("1..3", "1..1")
+    warned.write_text(f"{text}budget: {{warn_usd: 0.01}}\n", encoding="utf-8")
+
+    said = plan(job, str(warned), "--max-usd", "0.10").stderr
+
+    assert "warning[FB610]" in said
+    assert "error[FB610]" in said
+
+
+# Red where a plan beside no run directory has words of its own.
+def test_a_plan_is_too_dear_in_the_same_words_whatever_lies_beside_it(plan: Planner, job: Path, tmp_path: Path) -> None:
+    words = (job, "--max-usd", "0.10")
+    alone = plan(*words)
+    (tmp_path / "runs").mkdir()
+    beside = plan(*words)
+
+    assert alone.stderr == beside.stderr
+    assert "6 new shots cost up to $0.18, the budget is $0.10" in alone.stderr
+    assert "3 of them fit: run --up-to-budget buys those" in alone.stderr
