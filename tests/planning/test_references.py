@@ -520,8 +520,8 @@ def test_every_mistake_has_its_code_its_exit_code_and_its_remedy(mistakes):
 @pytest.mark.parametrize(
     ("size", "severity", "says", "remedy"),
     [
-        ((8, 8), "error", "is 8x8, and bfl/flux-2-pro wants at least 64 pixels on each side", "larger"),
-        ((5000, 5000), "error", "is 5000x5000, 25 MP, and bfl/flux-2-pro takes at most 20 MP", "scale it down"),
+        ((8, 8), "error", "is 8x8, and the model wants at least 64 pixels on each side", "larger"),
+        ((5000, 5000), "error", "is 5000x5000, 25 MP, and the model takes at most 20 MP", "scale it down"),
         (
             (4000, 3000),
             "warning",

@@ -134,7 +134,7 @@ def test_a_reference_that_is_a_url_is_an_error_of_the_plan(trial: Trial) -> None
 
     said = run_really(trial, expect=3)
 
-    assert "is a URL, and local/flux-2-klein-4b takes files" in said
+    assert "is a URL, and the model takes files" in said
 
 
 # Whole runs.

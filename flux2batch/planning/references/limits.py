@@ -16,10 +16,11 @@ def check_reference(
     """What the model refuses (errors) and what its service would change without a word (warnings).
 
     Ask once for each picture and model. The number of references is a matter of the whole request: see parameters.py.
-    A URL's size is not known before the service fetches it.
+    A URL's size is not known before the service fetches it. No model is named: what is wrong with a picture for two
+    models of one limit is one mistake.
     """
     if reference.kind == "url" and entry.references.encoding == "file":
-        message = f"'{reference.source}' is a URL, and {entry.model} takes files: nothing is fetched for it"
+        message = f"'{reference.source}' is a URL, and the model takes files: nothing is fetched for it"
         return (error("FB407", message, where=where, steps=steps, help="download it into the job's folder"),)
     if reference.width is None or reference.height is None:
         return ()
@@ -42,23 +43,23 @@ def _refusals(entry: Entry, reference: Reference, width: int, height: int) -> It
     if is_file and reference.file_bytes > limits.max_bytes:
         size, limit = in_megabytes(reference.file_bytes), in_megabytes(limits.max_bytes)
         yield (
-            f"is {size}, and {entry.model} takes at most {limit}",
+            f"is {size}, and the model takes at most {limit}",
             "save it as JPEG, or smaller",
         )
     if width * height > limits.max_pixels:
         yield (
-            f"is {width}x{height}, {_megapixels(width * height)} MP, and {entry.model} takes at most "
+            f"is {width}x{height}, {_megapixels(width * height)} MP, and the model takes at most "
             f"{_megapixels(limits.max_pixels)} MP",
             f"scale it down; {_megapixels(limits.shrunk_above_pixels)} MP are all that is used of it",
         )
     if min(width, height) < limits.min_side:
         yield (
-            f"is {width}x{height}, and {entry.model} wants at least {limits.min_side} pixels on each side",
+            f"is {width}x{height}, and the model wants at least {limits.min_side} pixels on each side",
             "take a larger picture: enlarging this one adds nothing",
         )
     if limits.max_aspect is not None and max(width, height) > limits.max_aspect * min(width, height):
         yield (
-            f"is {width}x{height}, and {entry.model} takes nothing longer than {limits.max_aspect}:1",
+            f"is {width}x{height}, and the model takes nothing longer than {limits.max_aspect}:1",
             "cut it to a shorter shape",
         )
 

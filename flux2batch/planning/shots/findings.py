@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from flux2batch.planning.fault import Fault
@@ -11,6 +11,8 @@ from flux2batch.reading.document import Document
 from flux2batch.reading.problems import Note, Place, Problem, Steps, error, in_order, warning
 
 _MOST_OVERWORKED = 20
+_OF_A_PICTURE = "FB407"
+_MOST_PLACES = 3  # of those that name one picture
 
 
 @dataclass(slots=True)
@@ -81,7 +83,29 @@ class Findings:
 
     def problems(self) -> tuple[Problem, ...]:
         """All of them in order; what does not hit every shot says which one it hits first."""
-        return tuple(in_order(_with_shots(finding, self.total) for finding in self._found.values()))
+        return tuple(in_order(_with_shots(finding, self.total) for finding in _each_once(self._found.values())))
+
+
+def _each_once(findings: Iterable[_Finding]) -> list[_Finding]:
+    """What is wrong with one picture is one finding, wherever the picture is named; its further places are notes."""
+    alike: dict[Hashable, list[_Finding]] = {}
+    for finding in findings:
+        problem = finding.problem
+        is_one = problem.code == _OF_A_PICTURE
+        alike.setdefault((problem.severity, problem.message, problem.help) if is_one else problem, []).append(finding)
+    return [_joined(first, others) if others else first for first, *others in alike.values()]
+
+
+def _joined(first: _Finding, others: Sequence[_Finding]) -> _Finding:
+    places = dict.fromkeys(other.problem.where for other in others if other.problem.where != first.problem.where)
+    notes = [Note(text="it is named here as well", where=place) for place in list(places)[:_MOST_PLACES]]
+    more = len(places) - len(notes)
+    notes += [Note(text=f"and at {more:,} more {'place' if more == 1 else 'places'}", where=None)] if more else []
+    problem = replace(first.problem, notes=(*first.problem.notes, *notes))
+    # One shot may go with the picture twice, by two references: how many shots there are is then not known.
+    is_one_reference = all(other.problem.steps == first.problem.steps for other in others)
+    shots = first.shots + sum(other.shots for other in others) if is_one_reference else 0
+    return _Finding(problem, first.first, shots)
 
 
 def of_fault(fault: Fault, *, where: Place | None, steps: Steps) -> Problem:

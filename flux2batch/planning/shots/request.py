@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,10 +32,11 @@ from flux2batch.planning.templates.faults import TemplateFault
 from flux2batch.planning.templating import Template, compile_template
 from flux2batch.reading.document import Document
 from flux2batch.reading.job import Job, ReferenceSource
-from flux2batch.reading.problems import Place, Problem, Steps, error
+from flux2batch.reading.problems import Note, Place, Problem, Steps, error
 
 if TYPE_CHECKING:
     from flux2batch.planning.references.shelf import ReferenceShelf
+    from flux2batch.planning.tables.tables import Row
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
@@ -282,7 +283,7 @@ class _Making:
         if any(problem.severity == "error" for problem in problems):
             self.unread.add(each.source.name)
         for reference in resolved:
-            self._judge_reference(reference, entry, where=where, steps=steps)
+            self._judge_reference(reference, entry, each, where=where, steps=steps)
         return resolved
 
     def _rendered(self, each: ReferenceTemplates) -> Any:
@@ -294,7 +295,9 @@ class _Making:
                 raise BrokenSetting(fault, (*each.steps, *way)) from None
         return made[()] if () in made else filled(each.written, made)
 
-    def _judge_reference(self, reference: Reference, entry: Entry | None, *, where: Place | None, steps: Steps) -> None:
+    def _judge_reference(
+        self, reference: Reference, entry: Entry | None, each: ReferenceTemplates, *, where: Place | None, steps: Steps
+    ) -> None:
         if entry is None:
             return
         key = (entry.model, reference.digest, reference.name)
@@ -306,27 +309,39 @@ class _Making:
             if fault:
                 problems.append(of_fault(fault, where=where, steps=steps))
             judged = self.of._judged[key] = tuple(problems)
-        self.problems += judged
+        self.problems += [self._in_its_row(problem, each) for problem in judged]
 
     def _at_its_row(self, problem: Problem, each: ReferenceTemplates) -> Problem:
         """A picture that a row names is wrong in that row's line, and not in the template."""
-        columns = [c for c in self.of._grid.columns if c.axis.kind == "rows" and c.name in each.names]
-        rows = [c.value(self.moment.point[c.position]).row for c in columns]
-        row = next((row for row in rows if row is not None), None)
+        row = self._row(each)
         if row is None or problem.severity != "error":
             return problem
+        note = f"reference '{each.source.name}'" + (f", line {problem.where.line}" if problem.where else "")
+        return replace(
+            problem,
+            message=f"{row.about}: {problem.message}",
+            where=self._line_of(row),
+            notes=(Note(text=note, where=None),),
+        )
+
+    def _in_its_row(self, problem: Problem, each: ReferenceTemplates) -> Problem:
+        """The same of what is wrong with the picture itself, whose words are equal in every row that names it."""
+        row = self._row(each)
+        if row is None or problem.severity != "error":
+            return problem
+        line = f", line {problem.where.line}" if problem.where else ""
+        note = f"reference '{each.source.name}'{line}, for {row.about}"
+        return replace(problem, where=self._line_of(row), notes=(Note(text=note, where=None),))
+
+    def _row(self, each: ReferenceTemplates) -> Row | None:
+        columns = [c for c in self.of._grid.columns if c.axis.kind == "rows" and c.name in each.names]
+        rows = [c.value(self.moment.point[c.position]).row for c in columns]
+        return next((row for row in rows if row is not None), None)
+
+    def _line_of(self, row: Row) -> Place:
         folder = posixpath.dirname(self.of._document.name.replace("\\", "/"))
         file = posixpath.normpath(posixpath.join(folder, row.file))
-        place = Place(file=file, line=row.line, column=1, end_line=row.line, end_column=1, line_text=None)
-        note = f"reference '{each.source.name}'" + (f", line {problem.where.line}" if problem.where else "")
-        return error(
-            problem.code,
-            f"{row.about}: {problem.message}",
-            where=place,
-            steps=problem.steps,
-            help=problem.help,
-            notes=[note],
-        )
+        return Place(file=file, line=row.line, column=1, end_line=row.line, end_column=1, line_text=None)
 
     def _size(self, entry: Entry | None, references: tuple[Reference, ...]) -> Size | None:
         if entry is None or self.wrong & set(SIZE_PARAMETERS):
