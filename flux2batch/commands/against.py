@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from flux2batch.errors import UsageError
 
 if TYPE_CHECKING:
     from flux2batch.commands.against_shown import Compared
@@ -67,9 +70,9 @@ def held_against(
     from flux2batch.planning.comparing import compare, new_values
     from flux2batch.planning.plan import row_of
     from flux2batch.planning.plan_line import line_of
-    from flux2batch.running.before import PLAN, before_of, identifying_by
+    from flux2batch.running.before import before_of, identifying_by
 
-    named = against or (str(root) if (root / PLAN).is_file() else _HERE)
+    named = against or _what_was(file, root)
     before = before_of(named, file, configuration=configuration, options=options, allow_paths=allow_paths)
     after = tuple(line_of(row_of(shot)) for shot in plan)
     difference = compare(before.lines, after, identifying=identifying_by(configuration))
@@ -83,4 +86,24 @@ def held_against(
         ),
         before=before.lines,
         after=after,
+    )
+
+
+def _what_was(file: Path, root: Path) -> str:
+    """What --why alone compares with: the last run, else the last commit. Raises UsageError where there is neither."""
+    from flux2batch.commands.run_directories import run_directory
+    from flux2batch.running.before import PLAN
+    from flux2batch.running.git_revision import no_last_commit
+
+    if (root / PLAN).is_file():
+        return str(root)
+    missing = no_last_commit(file)
+    if missing is None:
+        return _HERE
+    such_as = ""
+    with suppress(UsageError):  # one on the emulator, or one that was given another folder
+        such_as = f", such as {run_directory(file)}"
+    raise UsageError(
+        f"--why compares with the last run or the last commit, and there is neither: nothing was run in {root}, and"
+        f" {missing}. Name a run directory to compare with{such_as}: --against DIR."
     )

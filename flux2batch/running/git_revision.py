@@ -79,6 +79,19 @@ def job_at(revision: str, file: Path, *, allow_paths: Sequence[Path]) -> Iterato
         )
 
 
+def no_last_commit(file: Path) -> str | None:
+    """Why there is no last commit around a file; None where there is one, or git has more to say about it."""
+    folder = file.absolute().parent.resolve()
+    try:
+        inside = _git(folder, "rev-parse", "--show-toplevel")
+        last = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    except MachineError:
+        return "git is not installed"
+    if inside.returncode:
+        return f"{folder} lies in no git repository" if b"not a git repository" in inside.stderr else None
+    return "the git repository has no commit yet" if last.returncode else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Repository:
     """A repository that is only read."""

@@ -282,6 +282,46 @@ def test_outside_of_a_repository_there_are_no_revisions(
     assert "lies in no git repository, so it has no revisions to compare with" in result.stderr
 
 
+# Red where --why alone falls back on a commit that there cannot be: it spoke of revisions that nobody had named.
+def test_why_with_nothing_to_compare_with_says_what_it_needs(
+    plan: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(BOATS)
+    needs = "--why compares with the last run or the last commit, and there is neither: nothing was run in "
+
+    alone = plan("job.yaml", "--why", "red-1")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    before_a_commit = plan("job.yaml", "--why", "red-1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    without_git = plan("job.yaml", "--why", "red-1")
+
+    for said, missing in (
+        (alone, f"{tmp_path} lies in no git repository"),
+        (before_a_commit, "the git repository has no commit yet"),
+        (without_git, "git is not installed"),
+    ):
+        assert said.exit_code == 2
+        assert said.stderr.startswith(f"error: {needs}")
+        assert f"and {missing}. Name a run directory to compare with: --against DIR." in said.stderr
+
+
+def test_why_names_the_run_on_the_emulator_that_it_could_compare_with(
+    plan: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(BOATS)
+    assert run(["run", "job.yaml", "--emulate", "--quiet", "--limit", "1"]) == 0
+    (made,) = (tmp_path / "runs").iterdir()
+
+    said = plan("job.yaml", "--why", "red-1").stderr
+
+    assert f"Name a run directory to compare with, such as runs/{made.name}: --against DIR." in said
+    assert plan("job.yaml", "--why", "red-1", "--against", f"runs/{made.name}").exit_code == 0
+
+
 @pytest.mark.usefixtures("repository")
 def test_without_git_it_says_what_is_missing(plan: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
