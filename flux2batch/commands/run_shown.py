@@ -232,7 +232,7 @@ def ending(report: Report, *, seconds: float, command: str, emulated: bool) -> I
     of_them = f", {now:,} of them now" if report.done_before else ""
     yield (
         styled("✓ " if report.exit_code == 0 else "● ", "green" if report.exit_code == 0 else "yellow"),
-        styled(f"{counts.done:,} of {counted(_all(counts), 'shot')} done", "bold"),
+        styled(f"{counts.done:,} of {counted(counts.shots, 'shot')} done", "bold"),
         f"{of_them}, {counted(counts.frames, 'picture')}, in {_seconds(seconds)}",
     )
     for number_of, word, next_step in (
@@ -254,11 +254,6 @@ def ending(report: Report, *, seconds: float, command: str, emulated: bool) -> I
         yield (styled(f"    flux2batch resolve {report.root}", "dim"),)
     yield from _money(report, emulated)
     yield from _why(report)
-
-
-def _all(counts: Counts) -> int:
-    others = (counts.planned, counts.moderated, counts.rejected, counts.failed, counts.unknown)
-    return counts.done + sum(others) + counts.stalled + counts.lost + counts.in_flight
 
 
 def _money(report: Report, emulated: bool) -> Iterator[Sequence[Part]]:

@@ -39,7 +39,8 @@ def command(directory: Path | None, watch: bool, as_json: bool) -> None:
     """Show how many shots are done, on their way, refused or in doubt, with the reasons and what it has cost.
 
     DIR may be a job file, meaning its run directory, or be left out, meaning the newest under runs/. Nothing is
-    changed and nothing is sent; a run that goes on is not disturbed. Counts are shots.
+    changed and nothing is sent; a run that goes on is not disturbed. Counts are shots of the plan that was last run;
+    what earlier plans left is told apart from them.
     """
     from flux2batch.commands.run_directories import run_directory
     from flux2batch.engine.run_directory import look_into
@@ -51,9 +52,9 @@ def command(directory: Path | None, watch: bool, as_json: bool) -> None:
     while True:
         with look_into(root) as opened:
             seen = overview(opened)
-        if seen.counts != shown or seen.driver is None:
+        if (seen.counts, seen.earlier) != shown or seen.driver is None:
             _show(console, seen, as_json=as_json, again=shown is not None)
-        shown = seen.counts
+        shown = seen.counts, seen.earlier
         if not watch or seen.driver is None:
             return
         time.sleep(_EVERY_S)  # --watch: another process drives, and only its journal tells of news
@@ -64,7 +65,8 @@ def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> No
         from flux2batch.commands.run_shown import as_data
 
         shard = {"shard": seen.shard} if seen.shard else {}
-        console.print_json({"schema_version": SCHEMA_VERSION, **as_data(seen.counts), **shard})
+        earlier = {"earlier": dict(seen.earlier)} if seen.earlier else {}
+        console.print_json({"schema_version": SCHEMA_VERSION, **as_data(seen.counts), **earlier, **shard})
         console.stdout.flush()
         return
     if again and is_terminal(console.stdout):
@@ -76,11 +78,12 @@ def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> No
 def _lines(console: Console, seen: Overview) -> Iterator[Sequence[Part]]:
     emulated = "  on an emulator" if seen.emulated else ""
     shard = f"  shard {seen.shard}" if seen.shard else ""
-    yield (styled(seen.job_name, "bold"), f"  {seen.root}{emulated}{shard}")
+    yield (styled(seen.job_name, "bold"), f"  {counted(seen.counts.shots, 'shot')}  {seen.root}{emulated}{shard}")
     yield ()
     columns = [column(""), column("", right=True), column("", shrinks=True)]
     yield from table(columns, list(_rows(seen)), width=console.width)
     yield ()
+    yield from _earlier(seen)
     yield from _money(seen)
     yield from _unknown(seen)
     yield from _driven(seen)
@@ -121,13 +124,22 @@ def _with_reasons(state: str, number: int, reasons: Sequence[Reason]) -> Iterato
     yield from (("", "", more) for more in says[1:])
 
 
+def _earlier(seen: Overview) -> Iterator[Sequence[Part]]:
+    """What the last plan does not ask for and the table above does not count: a value less, or a part with --limit."""
+    if seen.earlier:
+        states = ", ".join(f"{number:,} {state.replace('_', ' ')}" for state, number in seen.earlier.items())
+        count = sum(seen.earlier.values())
+        yield (f"{count:,} more from earlier versions of the job or a larger part of it: {states}",)
+
+
 def _money(seen: Overview) -> Iterator[Sequence[Part]]:
     from flux2batch.money import show
 
     counts = seen.counts
     at_risk = f", and up to {show(counts.at_risk_usd)} more in doubt or on its way" if counts.at_risk_usd else ""
     free = " (by the emulator, so nothing)" if seen.emulated else ""
-    yield (f"{show(counts.charged_usd)} charged{at_risk}{free}",)
+    in_all = " in all" if seen.earlier else ""
+    yield (f"{show(counts.charged_usd)} charged{in_all}{at_risk}{free}",)
     if seen.missing:
         yield (styled(f"{counted(seen.missing, 'picture')} no longer where they were put", "yellow"),)
 
@@ -162,12 +174,13 @@ def _next(seen: Overview) -> Iterator[Sequence[Part]]:
     if seen.driver is not None:
         return
     counts, root = seen.counts, seen.root
+    on_the_way = seen.earlier.get("stalled", 0) + seen.earlier.get("in_flight", 0)
     job = seen.job_file or "JOB"
     shard = f" --shard {seen.shard}" if seen.shard else ""
     run = f"flux2batch run {job}{' --emulate' if seen.emulated else ''}{shard}"
     for number, line in (
-        (counts.unknown, f"flux2batch resolve {root}"),
-        (counts.stalled + counts.in_flight + counts.planned, run),
+        (len(seen.unknowns), f"flux2batch resolve {root}"),
+        (counts.stalled + counts.in_flight + counts.planned + on_the_way, run),
         (counts.failed + counts.moderated + counts.rejected + counts.lost, f"flux2batch retry {root}"),
         (seen.missing, f"flux2batch retry {root} --missing"),
     ):

@@ -235,9 +235,9 @@ def _contents(directory: RunDirectory) -> Iterator[Check]:
     seen = overview(directory)
     counts = seen.counts
     yield _good("shots", f"{counts.done:,} done, {counts.planned:,} planned, {counts.in_flight:,} in flight")
-    if counts.unknown:
+    if seen.unknowns:
         at_risk = Money(sum((life.at_risk for _, life in seen.unknowns), start=ZERO))
-        says = f"{counts.unknown:,} shots may have been paid for, up to {show(at_risk)}"
+        says = f"{len(seen.unknowns):,} shots may have been paid for, up to {show(at_risk)}"
         yield _note("unknown", says, f"flux2batch resolve {seen.root}")
     if seen.missing:
         yield _note("pictures", f"{seen.missing:,} are no longer there", f"flux2batch retry {seen.root} --missing")

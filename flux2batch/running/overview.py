@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from flux2batch.engine.events import RunBegan, RunEnded
-from flux2batch.engine.journal import Journal, Standing
+from flux2batch.engine.journal import Journal, Standing, Summary
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.lock import Driver, driver_of
 from flux2batch.engine.run_directory import RunDirectory
 from flux2batch.planning.shot import ShotId
-from flux2batch.running.feed import phase_of
 from flux2batch.running.recorded_run import PLAN
-from flux2batch.running.standings import Counts, count_standing
+from flux2batch.running.standings import Counts, count_by_plan
 
 _BAD = (Phase.MODERATED, Phase.REJECTED, Phase.FAILED, Phase.LOST)
 _MOST_LOOKED_AT = 2_000
@@ -53,32 +52,36 @@ class Overview:
     job_file: str | None
     emulated: bool
     shard: str | None  # 2/8, where the last run was of a part of the plan
-    counts: Counts
+    counts: Counts  # of the plan that was last run
+    earlier: Mapping[str, int]  # apart from those: shots of earlier plans alone, by what became of them
     reasons: tuple[Reason, ...]
     unknowns: tuple[tuple[ShotId, Life], ...]
-    missing: int  # pictures that were noted as gone
+    missing: int  # pictures of the plan that are no longer where they were put
     driver: Driver | None
     last: LastRun | None
 
 
 def overview(directory: RunDirectory) -> Overview:
-    """Look once. The counts are those of the whole directory, earlier plans among them."""
+    """Look once. What is in doubt and what it has cost is told of the whole directory, earlier plans among them."""
     driver = driver_of(directory.inner)  # first: where nobody drives, what follows is the last word
     journal = directory.journal
     standing = journal.standing()
-    waiting = sum(phase_of(standing, shot) is Phase.PLANNED for shot in planned_ids(directory.root))
+    plan = planned_ids(directory.root)
+    counts, earlier = count_by_plan(standing, plan)
+    ended = {shot: one for shot, one in standing.ended.items() if plan is None or shot in plan}
     return Overview(
         root=directory.root,
         job_name=journal.meta("job_name") or directory.root.resolve().name,
         job_file=journal.meta("job_file"),
         emulated=journal.meta("kind") == "emulated",
         shard=journal.meta("shard") or None,
-        counts=count_standing(standing, planned=waiting),
-        reasons=tuple(_reasons(journal, standing)),
+        counts=counts,
+        earlier=earlier,
+        reasons=tuple(_reasons(journal, ended)),
         unknowns=unknowns_in(standing),
         missing=sum(
             not (directory.root / path).is_file()
-            for one in standing.ended.values()
+            for one in ended.values()
             if one.phase is Phase.DONE
             for path in one.paths
         ),
@@ -93,17 +96,17 @@ def unknowns_in(standing: Standing) -> tuple[tuple[ShotId, Life], ...]:
     return tuple(sorted(found, key=lambda one: one[1].since.timestamp() if one[1].since else 0.0))
 
 
-def planned_ids(root: Path) -> Iterator[ShotId]:
-    """The shots of the plan that was last run here; none where that file is not what we wrote."""
+def planned_ids(root: Path) -> frozenset[ShotId] | None:
+    """The shots of the plan that was last run here; None where that file is not what we wrote."""
     with suppress(OSError, ValueError, TypeError, KeyError), (root / PLAN).open(encoding="utf-8") as lines:
-        for line in lines:
-            yield ShotId(str(json.loads(line)["id"]))
+        return frozenset(ShotId(str(json.loads(line)["id"])) for line in lines)
+    return None
 
 
-def _reasons(journal: Journal, standing: Standing) -> Iterator[Reason]:
+def _reasons(journal: Journal, ended: Mapping[ShotId, Summary]) -> Iterator[Reason]:
     counted: Counter[tuple[Phase, str]] = Counter()
     examples: dict[tuple[Phase, str], str] = {}
-    bad = [(shot, one.phase) for shot, one in standing.ended.items() if one.phase in _BAD]
+    bad = [(shot, one.phase) for shot, one in ended.items() if one.phase in _BAD]
     for shot, phase in bad[:_MOST_LOOKED_AT]:
         life = journal.life(shot)
         key = (phase, life.reason or "no reason given")

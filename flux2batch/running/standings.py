@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from flux2batch.engine.journal import Journal, Standing
@@ -11,6 +11,9 @@ from flux2batch.engine.lifecycle import Phase
 from flux2batch.money import Money
 from flux2batch.planning.shot import Shot, ShotId
 from flux2batch.running.feed import phase_of
+
+STATES = ("done", "moderated", "rejected", "failed", "lost", "in_flight", "stalled", "unknown")
+"""What may have become of a shot that was begun, by the names of the counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,12 @@ class Counts:
     charged_usd: Money
     at_risk_usd: Money
 
+    @property
+    def shots(self) -> int:
+        """All of them."""
+        begun: list[int] = [getattr(self, state) for state in STATES]
+        return self.planned + sum(begun)
+
 
 def count(plan: Iterable[Shot], journal: Journal) -> Counts:
     """The counts of a plan's shots; the money is that of the whole run directory."""
@@ -37,20 +46,19 @@ def count(plan: Iterable[Shot], journal: Journal) -> Counts:
     return _count(((shot.id, phase_of(standing, shot.id)) for shot in plan), standing)
 
 
-def count_all(journal: Journal, *, planned: int) -> Counts:
-    """The counts of every shot that the run directory knows; `planned` more wait in its plan.
+def count_by_plan(standing: Standing, plan: Collection[ShotId] | None) -> tuple[Counts, Mapping[str, int]]:
+    """The counts of a plan's shots, and apart from them how those stand that only earlier plans asked for.
 
-    A shot that was planned once and is not begun counts only with the plan: it may be asked for no more.
+    Where the plan cannot be read (None) every shot that the run directory knows counts as its. The money is that of
+    the whole run directory. What an earlier plan asked for and was never begun is asked for no more, and not counted.
     """
-    return count_standing(journal.standing(), planned=planned)
-
-
-def count_standing(standing: Standing, *, planned: int) -> Counts:
-    """`count_all` of a standing."""
-    known = [(shot, one.phase) for shot, one in standing.ended.items()]
-    known += [(shot, life.phase) for shot, life in standing.open.items() if life.phase is not Phase.PLANNED]
-    waiting = [(ShotId(""), Phase.PLANNED)] * planned
-    return _count([*known, *waiting], standing)
+    begun = [(shot, one.phase) for shot, one in standing.ended.items()]
+    begun += [(shot, life.phase) for shot, life in standing.open.items() if life.phase is not Phase.PLANNED]
+    if plan is None:
+        return _count(begun, standing), {}
+    earlier = _count(((shot, phase) for shot, phase in begun if shot not in plan), standing)
+    counts = _count(((shot, phase_of(standing, shot)) for shot in plan), standing)
+    return counts, {name: number for name in STATES if (number := getattr(earlier, name))}
 
 
 def _count(phases: Iterable[tuple[ShotId, Phase]], standing: Standing) -> Counts:

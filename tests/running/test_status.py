@@ -71,6 +71,36 @@ def test_what_the_plan_has_and_the_journal_does_not_is_planned(runs: Runs) -> No
     assert (counts["done"], counts["planned"]) == (2, 1)
 
 
+# Red where shots are counted that the last plan does not ask for.
+def test_a_value_less_leaves_the_counts_of_the_plan_and_the_rest_apart(runs: Runs) -> None:
+    runs.made(["calm", "wild", "[emulate content-moderated]", "[emulate drop-after-accept]"])
+    (runs.root / "wild.png").unlink()
+    runs.write(["calm"])
+    finished = runs("run", runs.job, "--emulate", "--json").lines[-1]
+
+    counts, out = runs("status", runs.job, "--json").json, runs("status", runs.job).out
+
+    jsonschema.validate(counts, SCHEMA)
+    assert counts.pop("earlier") == {"done": 1, "moderated": 1, "unknown": 1}
+    assert {name: finished[name] for name in counts} == counts
+    assert (counts["done"], counts["moderated"], counts["unknown"]) == (1, 0, 0)
+    assert out.startswith(f"tiny  1 shot  {runs.root}")
+    assert "3 more from earlier versions of the job or a larger part of it: 1 done, 1 moderated, 1 unknown\n" in out
+    assert "charged in all" in out
+    assert f"flux2batch resolve {runs.root}" in out  # what is in doubt stays so, whoever asked for it
+    assert "retry" not in out  # which asks again for shots of the job alone
+    assert "Protected Content" not in out
+
+
+def test_without_a_plan_that_can_be_read_all_shots_count(runs: Runs) -> None:
+    runs.made(["calm", "wild"])
+    (runs.root / "plan.jsonl").write_text("{", encoding="utf-8")
+
+    counts = runs("status", runs.job, "--json").json
+
+    assert (counts["done"], counts["planned"], "earlier" in counts) == (2, 0, False)
+
+
 def test_status_reads_a_folder_in_which_nothing_may_be_written(runs: Runs) -> None:
     runs.made(["calm"])
     before = sorted(path.name for path in runs.journal.parent.iterdir())
