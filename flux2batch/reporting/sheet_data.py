@@ -267,8 +267,11 @@ class _RowWriter:
 
 
 def _size(shot: KnownShot, saved: tuple[int, int] | None) -> tuple[int | None, int | None]:
+    """That of the file; before there is one, what it will be."""
     if saved is not None:
         return saved
+    if shot.trim is not None:
+        return shot.trim
     width, height = shot.params.get("width"), shot.params.get("height")
     return (width, height) if isinstance(width, int) and isinstance(height, int) else (None, None)
 

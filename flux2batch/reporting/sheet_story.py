@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,6 +62,7 @@ class KnownShot:
     repeat: int
     frames: int
     paths: tuple[str, ...]  # where its pictures lie, or are to lie: the frames of its first place
+    trim: tuple[int, int] | None  # `exact`: what the picture is trimmed to after it came
     life: Life
     version: int  # 0: of the present plan; 1: what stood in its place before, 2: what stood there before that
 
@@ -151,6 +153,7 @@ class PlannedShot:
     coordinates: Mapping[str, str]
     repeat: int
     paths: tuple[str, ...]
+    trim: tuple[int, int] | None
 
 
 def planned_shot(row: Mapping[str, Any]) -> PlannedShot:
@@ -166,7 +169,14 @@ def planned_shot(row: Mapping[str, Any]) -> PlannedShot:
         coordinates={intern(axis): intern(id) for axis, id in row["coordinates"].items()},
         repeat=row["repeat"],
         paths=tuple(map(intern, row["paths"])),
+        trim=_trim(row.get("trim")),
     )
+
+
+def _trim(written: object) -> tuple[int, int] | None:
+    """`1080x1350`; None for no trim, and for what somebody else may have written there."""
+    read = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", written, re.ASCII) if isinstance(written, str) else None
+    return (int(read[1]), int(read[2])) if read else None
 
 
 class PlanUnreadable(ValueError):
@@ -249,6 +259,7 @@ def _planned(row: PlannedShot, lives: Mapping[ShotId, Life], labels: Mapping[str
         repeat=row.repeat,
         frames=frames,
         paths=row.paths[:frames],
+        trim=row.trim,
         life=life,
         version=0,
     )
@@ -275,6 +286,7 @@ def _recorded(id: ShotId, life: Life, number: int) -> KnownShot:
         repeat=intended.repeat,
         frames=_bounded(intended.frames),
         paths=intended.paths[: intended.frames],
+        trim=intended.trim,
         life=life,
         version=0,
     )

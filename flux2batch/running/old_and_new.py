@@ -180,6 +180,7 @@ def _shot(line: PlanLine, place: PlanLine, known: Mapping[str, KnownShot], life:
         repeat=place.repeat,
         frames=frames,
         paths=tuple(one.path for one in life.saved) or line.paths[:frames],
+        trim=life.intended.trim if life.intended is not None else None,
         life=life,
         version=0,
     )

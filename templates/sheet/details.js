@@ -63,10 +63,14 @@ const details = (() => {
 
   function parameters(shot) {
     const { model, width, height, ...others } = shot.params;
+    // What lies on the disk. Where the job asked for an exact size, the service was asked for the legal one that covers it.
+    const size = shot.w && shot.h ? `${shot.w} × ${shot.h}` : null;
+    const asked = width && height ? `${width} × ${height}` : null;
     const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
     return [
       ["model", model],
-      ["size", width && height ? `${width} × ${height}` : null],
+      ["size", size || asked],
+      ["asked of the service", size && asked !== size ? asked : null],
       ["seed", shot.seed],
       ...Object.entries(others).map(([name, value]) => [name, value === null || value === undefined ? null : shown(value)]),
     ].filter(([, value]) => value !== null && value !== undefined && value !== "");
@@ -77,7 +81,6 @@ const details = (() => {
       ["cost", shot.usd === null || shot.usd === undefined ? "not known" : words.money(shot.micros)],
       ["at risk", Number(shot.at_risk) > 0 ? words.money(words.micros(shot.at_risk)) : null],
       ["time", words.duration(shot.seconds)],
-      ["picture", shot.w && shot.h ? `${shot.w} × ${shot.h}` : null],
       ["file", shot.file],
       ["task", shot.task],
       ["shot", shot.id],

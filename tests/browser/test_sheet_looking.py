@@ -185,8 +185,8 @@ def test_everything_about_the_shot_stands_beside_it(open_sheet: Any) -> None:
     for expected in (
         "The enamel mug of image 1, color #0047AB",
         "bfl/flux-2-pro",
-        "1088 × 1360",
-        "1080 × 1350",
+        "size\n1080 × 1350",
+        "asked of the service\n1088 × 1360",
         "$0.075",
         "11.4 s",
         "seed\n7",

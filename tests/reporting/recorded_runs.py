@@ -69,6 +69,7 @@ class Shot:
     content: bytes = b""
     model: str = "bfl/flux-2-flex"
     remark: str | None = None
+    trim: tuple[int, int] | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -96,7 +97,7 @@ class Shot:
             repeat=self.repeat,
             paths=self.paths,
             frames=self.frames,
-            trim=None,
+            trim=self.trim,
         )
 
     def row(self, index: int) -> dict[str, Any]:
@@ -117,7 +118,7 @@ class Shot:
             "coordinates": dict(self.coordinates),
             "repeat": self.repeat,
             "paths": list(self.paths),
-            "trim": None,
+            "trim": "{}x{}".format(*self.trim) if self.trim else None,
             "cost_usd": {"min": 0.06, "max": 0.06},
         }
 
@@ -129,8 +130,8 @@ class Shot:
             copies=(),
             sha256=hashlib.sha256(content).hexdigest(),
             size_bytes=len(content),
-            width=64,
-            height=48,
+            width=self.trim[0] if self.trim else 64,
+            height=self.trim[1] if self.trim else 48,
             media_type="image/png",
             original=None,
             remark=self.remark,

@@ -402,6 +402,31 @@ def test_a_reference_from_an_allowed_folder_does_not_tell_where_that_is(tmp_path
 # A directory that is not whole.
 
 
+@pytest.mark.parametrize("ends", ["done", "planned", "moderated"])
+@pytest.mark.parametrize("has_plan", [True, False])
+def test_a_trimmed_picture_has_the_size_that_it_is_trimmed_to(tmp_path: Path, ends: str, has_plan: bool) -> None:
+    shot = Shot(id=id_of(1), coordinates={}, path="a.png", ends=ends, trim=(60, 40))
+    root = run_directory(tmp_path / "run", [shot])
+    if not has_plan:
+        (root / "plan.jsonl").unlink()
+
+    cells = cells_of(data_of(root))
+
+    assert [(cell["w"], cell["h"]) for cell in cells] == [(60, 40)] * (has_plan or ends != "planned")
+    assert all((cell["params"]["width"], cell["params"]["height"]) == (64, 48) for cell in cells)
+
+
+@pytest.mark.parametrize("trim", [7, "0x40", "60x40x2", "9999999x1", "x", "", ["60", "40"]])
+def test_a_trim_that_is_none_is_passed_over(tmp_path: Path, trim: object) -> None:
+    shot = Shot(id=id_of(1), coordinates={}, path="a.png", ends="planned")
+    root = run_directory(tmp_path / "run", [shot])
+    (root / "plan.jsonl").write_text(json.dumps({**shot.row(0), "trim": trim}) + "\n", encoding="utf-8")
+
+    (cell,) = cells_of(data_of(root))
+
+    assert (cell["w"], cell["h"]) == (64, 48)
+
+
 @pytest.mark.parametrize(
     "plan",
     [
