@@ -231,7 +231,9 @@ def test_rows_keeps_what_matches(tmp_path: Path, rows: str, skus: list[str]) -> 
     ("rows", "said"),
     [
         ("statis == 'ready'", "job.yaml:5:37 FB301 unknown variable 'statis' | did you mean 'status'?"),
-        ("status == 'gone'", "job.yaml:5:36 FB312 none of the 3 rows of 't.csv' matches | None"),
+        ("status == 'gone'", "job.yaml:5:36 FB312 none of the 3 rows of 't.csv' matches | status: ready, draft"),
+        ("status == 'Redy'", "job.yaml:5:36 FB312 none of the 3 rows of 't.csv' matches | did you mean 'ready'?"),
+        ("false", "job.yaml:5:36 FB312 none of the 3 rows of 't.csv' matches | None"),
         ("status > 5", "job.yaml:5:37 FB305 '>' cannot compare the text 'ready' with the number 5 | None"),
         (
             "status == made",
@@ -245,6 +247,24 @@ def test_a_faulty_filter_points_into_the_job(tmp_path: Path, rows: str, said: st
     _, problems = load(tmp_path, data, {"t.csv": ROWS}, variables='{made: "{{ x }}", x: ready}')
 
     assert complaints(problems, tmp_path) == [said]
+
+
+@pytest.mark.parametrize(
+    ("rows", "help"),
+    [
+        ("n == 99", "n: 0, 1, 2, 3, 4, 5, 6, 7, …"),
+        ("state == 'absent' and n == 0", "state: 'done ', draft; n: 0, 1, 2, 3, 4, 5, 6, 7, …"),
+        ("state == 'draft' and n == 0", "state: 'done ', draft; n: 0, 1, 2, 3, 4, 5, 6, 7, …"),
+        ("state == 'done'", "did you mean 'done '?"),
+        ("text == 'b'", "text: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…"),
+        ("tags == 'b'", None),
+    ],
+)
+def test_a_filter_that_keeps_no_row_is_told_what_the_cells_hold(tmp_path: Path, rows: str, help: str | None) -> None:
+    cells = [{"n": n, "state": "draft" if n else "done ", "text": "a" * 50, "tags": ["b"]} for n in range(10)]
+    _, problems = load(tmp_path, f'{{file: t.json, rows: "{rows}"}}', {"t.json": json.dumps(cells)})
+
+    assert [(problem.code, problem.help) for problem in problems] == [("FB312", help)]
 
 
 def test_a_row_that_is_left_out_needs_no_key(tmp_path: Path) -> None:

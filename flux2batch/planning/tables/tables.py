@@ -14,6 +14,7 @@ from typing import Any
 
 from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.tables.content import MAX_BYTES, DataFile, FileMapping, FileRow, FileRows
+from flux2batch.planning.tables.no_match import what_there_is
 from flux2batch.planning.templates.values import as_key
 from flux2batch.planning.templating import (
     EmptyCell,
@@ -243,7 +244,9 @@ class _Loading:
         if content.rows and not kept:
             where = self.job.document.place(steps)
             message = f"none of the {len(content.rows)} rows of '{self.file.path}' matches"
-            self.file.problems.append(error("FB312", message, where=where, steps=steps, help=None))
+            columns = sorted(wanted.names.intersection(content.columns), key=wanted.name_span)
+            help = what_there_is(self.source.rows, columns, content.rows)
+            self.file.problems.append(error("FB312", message, where=where, steps=steps, help=help))
         return kept
 
     def _asked(self, wanted: Expression, row: FileRow, constants: Mapping[str, Any]) -> bool | None:
