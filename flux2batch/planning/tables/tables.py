@@ -244,9 +244,9 @@ class _Loading:
         if content.rows and not kept:
             where = self.job.document.place(steps)
             message = f"none of the {len(content.rows)} rows of '{self.file.path}' matches"
-            columns = sorted(wanted.names.intersection(content.columns), key=wanted.name_span)
-            help = what_there_is(self.source.rows, columns, content.rows)
-            self.file.problems.append(error("FB312", message, where=where, steps=steps, help=help))
+            asked_about = sorted(wanted.names.intersection(content.columns), key=wanted.name_span)
+            there = what_there_is(self.source.rows, asked_about, content.rows)
+            self.file.problems.append(error("FB312", message, where=where, steps=steps, help=there))
         return kept
 
     def _asked(self, wanted: Expression, row: FileRow, constants: Mapping[str, Any]) -> bool | None:
