@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from planned import exit_code_of, plan_text, problems_of
 
+from flux2batch.errors import InvalidInput
 from flux2batch.reading.problems import Problem
 
 # The job begins at line 2 of the file: line 1 is the version of the language.
@@ -91,6 +92,63 @@ def test_a_mistake_gets_its_code_its_place_and_a_way_out(
     assert message in problem.message
     assert help is None or help in (problem.help or "")
     assert exit_code_of(tmp_path, job + "\n") == exit_code
+
+
+OF_SPREADSHEETS = "sku,Artikel-Nr,Größe in cm,Preis/Stück,Kunde's-Nr\nm1,4711,20,5,6\n"
+BRACKETS = [
+    ("product.Artikel-Nr", "a column with a hyphen in its name is written product['Artikel-Nr']"),
+    ("product.artikel-nr", "a column with a hyphen in its name is written product['Artikel-Nr']"),
+    ("product.Größe in cm", "a column with a space in its name is written product['Größe in cm']"),
+    ("product.Größe cm", "a column with a space in its name is written product['Größe cm']"),
+    ("product.Preis/Stück", "a column with such a sign in its name is written product['Preis/Stück']"),
+    ("copy['m1'].Artikel-Nr", "a column with a hyphen in its name is written …['Artikel-Nr']"),
+    ("product.Artikel-Name", "a column with a hyphen in its name is written product['Artikel-Name']"),
+    ("product.sku-prodct", "did you mean 'product'?"),
+    ("product.sku - Nr", "the job's own names are product, seed, copy"),
+    ("Artikel-Nr", "the job's own names are product, seed, copy"),
+]
+
+
+@pytest.mark.parametrize(("written", "help"), BRACKETS)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        'prompt: "a {{ WRITTEN }}"',
+        'prompt: a boat\noutput: {path: "{{ WRITTEN }}"}',
+        'prompt: a boat\nexclude: [{where: "WRITTEN == 1"}]',
+    ],
+    ids=["prompt", "path", "where"],
+)
+def test_a_column_that_cannot_stand_behind_a_dot_is_written_in_brackets(
+    tmp_path: Path, rest: str, written: str, help: str
+) -> None:
+    (tmp_path / "t.csv").write_text(OF_SPREADSHEETS, encoding="utf-8")
+    axes = "sweep: {product: data.copy, seed: [1]}\ndata: {copy: {file: t.csv, key: sku}}\n"
+
+    problems = problems_of(tmp_path, axes + rest.replace("WRITTEN", written) + "\n")
+
+    assert help in [problem.help for problem in problems]
+
+
+def test_a_flag_is_told_the_same(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(OF_SPREADSHEETS, encoding="utf-8")
+    job = 'prompt: "a {{ product.sku }}"\nsweep: {product: data.t}\ndata: {t: {file: t.csv, key: sku}}\n'
+
+    with pytest.raises(InvalidInput) as refused:
+        list(plan_text(tmp_path, job).only("product.Artikel-Nr == 4711"))
+
+    assert [problem.help for problem in refused.value.problems] == [BRACKETS[0][1]]
+
+
+def test_a_filter_of_rows_says_which_columns_it_cannot_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(OF_SPREADSHEETS, encoding="utf-8")
+    job = 'prompt: "a {{ t[0].sku }}"\ndata: {t: {file: t.csv, rows: "Artikel-Nr == 4711"}}\n'
+
+    said = {problem.help for problem in problems_of(tmp_path, job)}
+
+    assert said == {
+        "a filter of rows cannot name the column 'Artikel-Nr': in the table, give it a name of letters and _"
+    }
 
 
 def test_what_is_undefined_for_some_shots_says_which_is_the_first(tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ from typing import Any, Protocol
 
 from flux2batch.planning.shots.unsure import Unsure
 from flux2batch.planning.sweep.grid import Column, Point
+from flux2batch.planning.templates.column_names import columns_of, in_brackets, with_a_hyphen
 from flux2batch.planning.templates.values import ValueObject
+from flux2batch.planning.templating import Expression, Template
+from flux2batch.reading.suggest import did_you_mean
 
 Calls = Callable[[str], str]
 
@@ -109,6 +112,18 @@ class Names:
     def own(self) -> tuple[str, ...]:
         """Those that the job itself gives."""
         return tuple(name for name in (*self._columns, *self._constants) if name not in ("vars", "data", "job"))
+
+    def meant(self, name: str, template: Template | Expression) -> str | None:
+        """The help for an unknown name of this text."""
+        at, _ = template.name_span(name)
+        rows = (column.value(0).seen.fields for column in self._columns.values() if column.count)
+        columns = columns_of((*rows, *self._constants.values()))
+        return (
+            in_brackets(template.text, at, columns)
+            or did_you_mean(name, self.known)
+            or with_a_hyphen(template.text, at)
+            or (f"the job's own names are {', '.join(self.own[:12])}" if self.own else None)
+        )
 
     def unknown(self, names: Iterable[str]) -> list[str]:
         """Those of these names that mean nothing."""

@@ -31,7 +31,6 @@ from flux2batch.planning.templates.paths import safe_component
 from flux2batch.planning.templating import Template, TemplateFolder, is_static, other_syntax
 from flux2batch.reading.job import AxisSource, Job
 from flux2batch.reading.problems import Steps, error, warning
-from flux2batch.reading.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from flux2batch.planning.references.looking import Looker
@@ -378,7 +377,7 @@ class _Preparing:
     def _judge_prompt_names(self, leaf: Any, names: Names) -> None:
         source, template = leaf.source, leaf.template
         for name in names.complaints(template.names):
-            help = did_you_mean(name, names.known) or f"the job's own names are {', '.join(names.own[:12]) or 'none'}"
+            help = names.meant(name, template) or "the job's own names are none"
             where = source.place(*template.name_span(name))
             message = f"unknown variable '{name}'"
             self.findings.add([error("FB301", message, where=where, steps=source.steps, help=help)])

@@ -179,14 +179,10 @@ def names_are_known(template: Any, names: Names, steps: Steps, findings: Finding
     for name in names.complaints(template.names):
         start, end = template.name_span(name)
         where = findings.document.inside(steps, start, end)
-        help = did_you_mean(name, names.known) or _own_names(names)
-        findings.add([error("FB301", f"unknown variable '{name}'", where=where, steps=steps, help=help)])
+        findings.add(
+            [error("FB301", f"unknown variable '{name}'", where=where, steps=steps, help=names.meant(name, template))]
+        )
     return names.are_sure(template.names)
-
-
-def _own_names(names: Names) -> str | None:
-    own = names.own
-    return f"the job's own names are {', '.join(own[:12])}" if own else None
 
 
 def _indices(column: Column, value: Any, steps: Steps, findings: Findings) -> frozenset[int]:

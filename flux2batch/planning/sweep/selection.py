@@ -17,7 +17,6 @@ from flux2batch.planning.templates.faults import TemplateFault
 from flux2batch.planning.templating import compile_expression
 from flux2batch.reading.document import Document
 from flux2batch.reading.problems import Place, Problem, error, has_errors
-from flux2batch.reading.suggest import did_you_mean
 
 Test = Callable[[Draft], bool]
 _WHOLE_ID = 32
@@ -85,7 +84,7 @@ def _expression_test(text: str, script: Script) -> Test:
                 "FB301",
                 f"unknown variable '{name}'",
                 *expression.name_span(name),
-                did_you_mean(name, script.names.known) or f"the job's own names are {', '.join(script.names.own[:12])}",
+                script.names.meant(name, expression),
             )
             for name in unknown
         )

@@ -15,6 +15,7 @@ from typing import Any
 from flux2batch.planning.files.folder import FileFault, JobFolder
 from flux2batch.planning.tables.content import MAX_BYTES, DataFile, FileMapping, FileRow, FileRows
 from flux2batch.planning.tables.no_match import what_there_is
+from flux2batch.planning.templates.column_names import cannot_stand_bare
 from flux2batch.planning.templates.values import as_key
 from flux2batch.planning.templating import (
     EmptyCell,
@@ -225,7 +226,8 @@ class _Loading:
         known = {*constants, *content.columns}
         for name in sorted(wanted.names - known, key=wanted.name_span):
             columns = f"a text stands in quotes: '{name}'; the columns are {', '.join(content.columns[:20])}"
-            help = did_you_mean(name, known) or columns
+            bare = cannot_stand_bare(wanted.text, wanted.name_span(name)[0], content.columns)
+            help = bare or did_you_mean(name, known) or columns
             if name in self.job.variables:
                 help = "it is a template, and constants are worked out after the rows are chosen"
             self._complain_of_filter(

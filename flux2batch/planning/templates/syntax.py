@@ -14,6 +14,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
+from flux2batch.planning.templates.column_names import with_a_space
 from flux2batch.planning.templates.faults import TemplateFault
 from flux2batch.planning.templates.filters import FILTERS
 from flux2batch.planning.templates.jinja_tests import TESTS
@@ -134,7 +135,7 @@ def _syntax_fault(fault: TemplateSyntaxError, tokens: Tokens) -> TemplateFault:
         return TemplateFault("FB302", message, start, end, None)
     message = message[:1].lower() + message[1:]
     start, end = _token_span(tokens, offset)
-    return TemplateFault("FB302", message, start, end, _syntax_help(message) or _name_with_spaces(tokens.text, start))
+    return TemplateFault("FB302", message, start, end, _syntax_help(message) or with_a_space(tokens.text, start))
 
 
 _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "include", "import", "from", "macro", "endmacro", "raw")
@@ -147,15 +148,6 @@ def _syntax_help(message: str) -> str | None:
     if message in ("unexpected '&'", "unexpected '!'"):
         return "the words are and, or, not"
     return None
-
-
-def _name_with_spaces(text: str, at: int) -> str | None:
-    """What to write where a column of a table has a space in its name, as columns of spreadsheets do."""
-    before = re.search(r"(\w+)\.(\w+) +$", text[:at])
-    after = re.match(r"\w+", text[at:])
-    if not before or not after:
-        return None
-    return f"a column with a space in its name is written {before[1]}['{before[2]} {after[0]}']"
 
 
 def _never_closed(text: str, start: int, ending: str) -> bool:
