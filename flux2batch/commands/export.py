@@ -42,8 +42,15 @@ from flux2batch.pictures.description import Level
     show_default=True,
     help="What the copies say of their origin: all, shot and seed, or nothing.",
 )
+@click.option("--semicolons", is_flag=True, help="The manifest with ; and decimal commas: a German Excel opens it.")
 def command(
-    directory: Path | None, to: Path | None, zipped: Path | None, picks: Path | None, only: str | None, level: Level
+    directory: Path | None,
+    to: Path | None,
+    zipped: Path | None,
+    picks: Path | None,
+    only: str | None,
+    level: Level,
+    semicolons: bool,
 ) -> None:
     """Copy the chosen pictures out of a run directory, with a manifest.csv: prompt, seed, size, cost, rating, note.
 
@@ -55,6 +62,7 @@ def command(
 
     from flux2batch.commands.run_directories import run_directory
     from flux2batch.planning.tables.picks import read_picks
+    from flux2batch.reporting.csv_rows import form_of
     from flux2batch.running.exporting import MANIFEST, choose, export
     from flux2batch.running.recorded_run import open_recorded
 
@@ -69,7 +77,7 @@ def command(
             console.say(f"{counted(choice.unknown, 'pick')} of {picks} not found in {root}")
         if not choice.pictures:
             raise UsageError(f"No picture of {root} is asked for: nothing to export.")
-        new = export(run, choice.pictures, to=to, zipped=zipped, level=level)
+        new = export(run, choice.pictures, to=to, zipped=zipped, level=level, form=form_of(semicolons=semicolons))
     for where in (to, zipped):
         if where is not None:
             console.print(str(where))

@@ -10,12 +10,13 @@ import click
 
 from flux2batch.commands.command import as_command
 from flux2batch.commands.completing import Directory
-from flux2batch.commands.console import Console, Part, column, counted, styled, table, this_console
+from flux2batch.commands.console import Console, Part, column, counted, is_terminal, styled, table, this_console
 from flux2batch.errors import UsageError
 from flux2batch.safe_text import safe_line
 
 if TYPE_CHECKING:
     from flux2batch.engine.journal import Journal
+    from flux2batch.reporting.csv_rows import Form
     from flux2batch.reporting.ledger import Line, Total
 
 SCHEMA_VERSION = 1
@@ -35,31 +36,49 @@ _ALWAYS = ("model", "status", "day")
 @click.argument("directory", metavar="[DIR]", required=False, type=Directory())
 @click.option("--by", metavar="WHAT", help="Sums by model, status, day (UTC), or an axis. Default: model.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV: a take a line, or with --by a sum a line.")
-@click.option("--json", "as_json", is_flag=True, help="JSON: a take a line, or with --by a sum a line.")
+@click.option(
+    "--json", "as_json", is_flag=True, help='JSON: a take a line, or with --by a sum a line. Amounts are text: "0.045".'
+)
+@click.option("--semicolons", is_flag=True, help="CSV with ; and decimal commas: a German Excel opens it.")
 @click.option("--only", metavar="EXPR", help='The shots for which this is true: "guidance >= 3".')
 @click.option("--picks", metavar="FILE", type=click.Path(path_type=Path), help="The shots picked in a sheet.")
 def command(
-    directory: Path | None, by: str | None, as_csv: bool, as_json: bool, only: str | None, picks: Path | None
+    directory: Path | None,
+    by: str | None,
+    as_csv: bool,
+    as_json: bool,
+    semicolons: bool,
+    only: str | None,
+    picks: Path | None,
 ) -> None:
     """Show what the takes of a run directory were estimated at, what was charged, and what may yet be.
 
     DIR may be a job file, meaning its run directory, or be left out, meaning the newest under runs/. Everything is
     drawn from the journal, and the sums equal it to the last digit. A take is one attempt at a shot.
+
+    In JSON, and in the run directory's ledger.jsonl, amounts are exact decimals as text, for a number would be
+    rounded on the way; null is not known yet. jq reads one with tonumber, pandas.read_json(FILE, lines=True) by itself.
     """
     if as_csv and as_json:
         raise click.UsageError("choose one of --csv and --json")
+    if semicolons and not as_csv:
+        raise click.UsageError("--semicolons goes with --csv")
     from flux2batch.commands.run_directories import run_directory
     from flux2batch.engine.run_directory import look_into
     from flux2batch.reporting import ledger
+    from flux2batch.reporting.csv_rows import form_of
 
+    form = form_of(semicolons=semicolons)
     console = this_console()
     root = run_directory(directory)
     with look_into(root) as opened:
         chosen = _chosen(root, opened.journal, only=only, picks=picks)
         lines = (line for line in ledger.lines(opened.journal.entries_by_shot()) if _is_in(chosen, line))
         if by is None and (as_csv or as_json):
-            rows = _shown(ledger.as_csv(lines)) if as_csv else map(ledger.json_line, lines)
-            console.stdout.writelines(rows)
+            if as_csv:
+                _print_csv(console, ledger.as_csv(lines, form), form)
+            else:
+                console.stdout.writelines(map(ledger.json_line, lines))
             return
         axes: dict[str, None] = {}
         sums = ledger.totals(_noting(axes, lines), by=by or "model")
@@ -67,7 +86,7 @@ def command(
     if by is not None:
         _check(by, axes)
     if as_csv:
-        console.stdout.writelines(_shown(ledger.totals_as_csv(sums, by=by or "model")))
+        _print_csv(console, ledger.totals_as_csv(sums, form, by=by or "model"), form)
     elif as_json:
         for each in _as_data(by or "model", sums):
             console.print_json(each)
@@ -111,9 +130,12 @@ def _check(by: str, axes: Iterable[str]) -> None:
     raise UsageError(f"--by {by}: no such axis; {help}")
 
 
-def _shown(rows: Iterable[str]) -> Iterator[str]:
+def _print_csv(console: Console, rows: Iterable[str], form: Form) -> None:
     """CSV for a stream that may be a terminal: a row a line, whatever a prompt holds. The file has it as it was."""
-    return (f"{safe_line(row.removesuffix(chr(10)))}\n" for row in rows)
+    encoding = (console.stdout.encoding or "").lower()
+    if encoding.startswith("utf") and not is_terminal(console.stdout):  # the mark says of a file that it is UTF-8
+        console.stdout.write(form.mark)
+    console.stdout.writelines(f"{safe_line(row.removesuffix(chr(10)))}\n" for row in rows)
 
 
 def _as_data(by: str, sums: Iterable[Total]) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -16,6 +14,7 @@ from flux2batch.engine.events import Adopted, Event, HandedBack, Intended, Resub
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import ShotId
+from flux2batch.reporting.csv_rows import Cell, Form, Number, csv_row
 from flux2batch.safe_text import safe_json
 
 SCHEMA_VERSION = 1
@@ -210,60 +209,38 @@ COLUMNS = tuple(field.name for field in fields(Line))
 _NUMBERS = frozenset(
     {"take", "repeat", "estimate_usd", "reserved_usd", "charged_usd", "at_risk_usd", "seed", "width", "height"}
 )
-# A spreadsheet takes a cell that begins like this for a formula. Full-width forms become the plain ones on the way.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def as_csv(all_lines: Iterable[Line]) -> Iterator[str]:
+def as_csv(all_lines: Iterable[Line], form: Form) -> Iterator[str]:
     """CSV that a spreadsheet opens without running anything in it: every text quoted, formulas disarmed."""
-    yield CSV_HEAD
-    yield from map(csv_line, all_lines)
+    yield csv_row(COLUMNS, form)
+    for line in all_lines:
+        yield csv_line(line, form)
 
 
-def csv_line(line: Line) -> str:
+def csv_line(line: Line, form: Form) -> str:
     """One take as a row of it."""
-    return _csv_row([_cell(name, getattr(line, name)) for name in COLUMNS])
+    return csv_row([_cell(name, getattr(line, name)) for name in COLUMNS], form)
 
 
-def totals_as_csv(sums: Iterable[Total], *, by: str) -> Iterator[str]:
+def totals_as_csv(sums: Iterable[Total], form: Form, *, by: str) -> Iterator[str]:
     """Sums as CSV, by what they were made."""
-    yield _csv_row((by, "takes", "pictures", "estimate_usd", "charged_usd", "at_risk_usd"))
+    yield csv_row((by, "takes", "pictures", "estimate_usd", "charged_usd", "at_risk_usd"), form)
     for each in sums:
-        figures = (each.takes, each.pictures, each.estimate, each.charged, each.at_risk)
-        yield _csv_row((disarmed(each.name), *map(_Number, figures)))
+        figures: tuple[int | Decimal, ...] = (each.takes, each.pictures, each.estimate, each.charged, each.at_risk)
+        yield csv_row((each.name, *map(_number, figures)), form)
 
 
-def _csv_row(cells: Iterable[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+def _number(value: int | Decimal) -> Number:
+    return Number(f"{value:f}" if isinstance(value, Decimal) else str(value))
 
 
-class _Number(float):
-    """A number whose written form is kept to the last digit; csv leaves floats unquoted."""
-
-    def __init__(self, value: Any) -> None:
-        self._written = f"{value:f}" if isinstance(value, Decimal) else str(value)
-
-    def __repr__(self) -> str:
-        return self._written
-
-    __str__ = __repr__
-
-
-def _cell(name: str, value: Any) -> Any:
+def _cell(name: str, value: Any) -> Cell:
     if value is None:
         return ""
     if name in _NUMBERS:
-        return _Number(value)
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else str(value)
-    return disarmed(text)
-
-
-def disarmed(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    begins = text.lstrip(" ")
-    return f"'{text}" if begins.startswith(_FORMULA) else text
+        return _number(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else str(value)
 
 
 def json_line(line: Line) -> str:
@@ -276,6 +253,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return f"{value:f}"
     return dict(value) if isinstance(value, Mapping) else value
-
-
-CSV_HEAD = _csv_row(COLUMNS)

@@ -18,7 +18,7 @@ from flux2batch.pictures.description import Level, describe
 from flux2batch.pictures.troubles import machine_error
 from flux2batch.planning.shot import ShotId
 from flux2batch.planning.tables.picks import Pick, Picks
-from flux2batch.reporting.ledger import disarmed
+from flux2batch.reporting.csv_rows import Cell, Form, Number, csv_row
 from flux2batch.reporting.sheet_choice import choice_of, said_of
 from flux2batch.reporting.sheet_story import KnownShot
 from flux2batch.running.new_files import new_file, pack
@@ -77,9 +77,12 @@ def choose(run: RecordedRun, *, only: str | None, picks: Picks | None) -> Choice
     return Choice(pictures=tuple(pictures), absent=tuple(absent), unknown=unknown)
 
 
-def export(run: RecordedRun, pictures: Sequence[Chosen], *, to: Path | None, zipped: Path | None, level: Level) -> int:
+def export(
+    run: RecordedRun, pictures: Sequence[Chosen], *, to: Path | None, zipped: Path | None, level: Level, form: Form
+) -> int:
     """Copy them to a folder, into a zip, or both; how many were new. Raises Refused where a file is in the way."""
-    manifest = "".join(_manifest(run, pictures)).encode()
+    # Half a character, from a file name that is not UTF-8, could not be written.
+    manifest = "".join(_manifest(run, pictures, form)).encode("utf-8", "replace")
     new = 0
     if to is not None:
         new = _to_folder(run, pictures, manifest, to, level)
@@ -162,17 +165,17 @@ def _make_folders(to: Path, folder: Path) -> None:
 # The manifest.
 
 
-def _manifest(run: RecordedRun, pictures: Iterable[Chosen]) -> Iterator[str]:
+def _manifest(run: RecordedRun, pictures: Iterable[Chosen], form: Form) -> Iterator[str]:
     """CSV that a spreadsheet opens without running anything in it: texts quoted and disarmed, numbers as numbers."""
     emulated = run.story.began is not None and run.story.began.emulated
     columns = (*COLUMNS, _EMULATED) if emulated else COLUMNS
-    yield _row(columns)
+    yield form.mark + csv_row(columns, form)
     for chosen in pictures:
         cells = _cells(chosen)
-        yield _row((*cells, "yes") if emulated else cells)
+        yield csv_row((*cells, "yes") if emulated else cells, form)
 
 
-def _cells(chosen: Chosen) -> tuple[str | _Number | None, ...]:
+def _cells(chosen: Chosen) -> tuple[Cell, ...]:
     shot, pick, life = chosen.shot, chosen.pick, chosen.shot.life
     saved = next(one for one in life.saved if one.frame == chosen.frame)
     rendered = life.rendered
@@ -182,32 +185,11 @@ def _cells(chosen: Chosen) -> tuple[str | _Number | None, ...]:
         chosen.path,
         ", ".join(f"{axis}={id}" for axis, (id, _) in shot.coordinates.items()),
         shot.prompt,
-        _Number(str(seed)) if type(seed) is int else None,
+        Number(str(seed)) if type(seed) is int else None,
         f"{saved.width}x{saved.height}",
-        _Number(f"{life.charged:f}") if is_known and chosen.is_first else None,
-        _Number(str(pick.rating)) if pick is not None and pick.rating is not None else None,
+        Number(f"{life.charged:f}") if is_known and chosen.is_first else None,
+        Number(str(pick.rating)) if pick is not None and pick.rating is not None else None,
         pick.note if pick is not None else None,
         shot.model,
         shot.id,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """Digits that stay as they are written."""
-
-    written: str
-
-
-def _row(cells: Iterable[str | _Number | None]) -> str:
-    return ",".join(_cell(cell) for cell in cells) + "\n"
-
-
-def _cell(cell: str | _Number | None) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, _Number):
-        return cell.written
-    text = disarmed(cell.encode("utf-8", "replace").decode())
-    doubled = text.replace('"', '""')
-    return f'"{doubled}"'

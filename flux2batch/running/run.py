@@ -41,6 +41,7 @@ from flux2batch.planning.plan import Plan, row_of
 from flux2batch.planning.shot import ShotId
 from flux2batch.providers.contract import Engine
 from flux2batch.reporting import ledger
+from flux2batch.reporting.csv_rows import COMMAS, csv_row
 from flux2batch.running.again import Again, OnlySome, asked_again, clear_away, with_lives
 from flux2batch.running.cutting import Recut, count_of, cut_anew, to_cut
 from flux2batch.running.exits import exit_code_of
@@ -444,9 +445,9 @@ def write_ledger(directory: RunDirectory) -> None:
     """Draw ledger.csv and ledger.jsonl from the journal."""
     root = directory.root
     with sound(root), replacing(root / "ledger.csv") as table, replacing(root / "ledger.jsonl") as objects:
-        table.write(ledger.CSV_HEAD)
+        table.write(csv_row(ledger.COLUMNS, COMMAS))
         for line in ledger.lines(directory.journal.entries_by_shot()):
-            table.write(ledger.csv_line(line))
+            table.write(ledger.csv_line(line, COMMAS))
             objects.write(ledger.json_line(line))
 
 

@@ -53,7 +53,7 @@ LAYERS: tuple[Layer, ...] = (
         rooms=(
             "engine.copying", "engine.lifecycle", "engine.policy", "engine.pacing", "engine.work", "engine.in_hand",
             "engine.calling", "engine.consequences", "engine.scheduler",
-            "reporting.ledger", "reporting.sheet",
+            "reporting.csv_rows", "reporting.ledger", "reporting.sheet",
         ),
         foreign=("tenacity", "jinja2", "markupsafe"),
         never=(*_CLOCK_CHANCE_AND_WORLD, "os", "pathlib.Path", "threading"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -73,6 +74,24 @@ def test_what_was_picked_is_copied_with_its_manifest(capsys: Said) -> None:
     }
     assert (second["path"], second["rating"], second["note"]) == ("cat-2.0.png", "", "")
     assert capsys.readouterr().err == "2 pictures and manifest.csv\n"
+
+
+def test_a_manifest_of_semicolons_is_read_back_as_a_table_of_a_job(capsys: Said) -> None:
+    run_directory(Path("runs/study"), grid(guidance=["2.0", "3.0"]))
+
+    assert cli.run(["export", "runs/study", "--to", "out", "--semicolons"]) == 0
+
+    manifest = Path("out/manifest.csv").read_bytes()
+    assert manifest.startswith('\ufeff"path";"coordinates";'.encode())
+    assert b";0,06;" in manifest
+    Path("job.yaml").write_text(
+        'flux2batch: 1\nprompt: "{{ row.path }}"\nsweep: {row: data.chosen}\n'
+        "data: {chosen: {file: out/manifest.csv, key: path, rows: 'cost < 0.1'}}\n"
+    )
+    capsys.readouterr()
+    assert cli.run(["plan", "job.yaml", "--jsonl"]) == 0
+    prompts = [json.loads(line)["prompt"] for line in capsys.readouterr().out.splitlines()]
+    assert prompts == ["2.0.png", "3.0.png"]
 
 
 def test_without_picks_every_picture_is_copied_and_nothing_else() -> None:

@@ -28,7 +28,8 @@ from flux2batch.engine.events import (
 from flux2batch.engine.journal import Entry
 from flux2batch.money import usd
 from flux2batch.planning.shot import ShotId
-from flux2batch.reporting.ledger import as_csv, disarmed, json_line, lines, totals
+from flux2batch.reporting.csv_rows import COMMAS, SEMICOLONS, Cell, Number, csv_row, disarmed
+from flux2batch.reporting.ledger import as_csv, json_line, lines, totals
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 A, B = ShotId("a" * 32), ShotId("b" * 32)
@@ -129,12 +130,28 @@ def test_totals_add_up_by_whatever_is_asked():
 
 
 def test_csv_reads_back_with_its_amounts_to_the_last_digit():
-    text = "".join(as_csv(lines(story(A, INTENDED, *taken("0.123457")))))
+    text = "".join(as_csv(lines(story(A, INTENDED, *taken("0.123457"))), COMMAS))
     (row,) = csv.DictReader(io.StringIO(text))
 
     assert row["charged_usd"] == "0.123457"
     assert row["prompt"] == "'=HYPERLINK(0)"
     assert '"\'=HYPERLINK(0)"' in text
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        (Number("0.123457"), "0,123457"),
+        (Number("101"), "101"),
+        ("2.5", "2,5"),  # an Excel of decimal commas takes it for the second of May
+        ("2.5.1", '"2.5.1"'),
+        ("=1;2", '"\'=1;2"'),
+        ('a "b"', '"a ""b"""'),
+        (None, ""),
+    ],
+)
+def test_semicolons_come_with_decimal_commas(cell: Cell, written: str):
+    assert csv_row([cell, "x"], SEMICOLONS) == f'{written};"x"\n'
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "  =1"])

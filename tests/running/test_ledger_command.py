@@ -86,6 +86,25 @@ def test_csv_has_the_same_takes(retried: Runs) -> None:
     assert sum(Decimal(row["charged_usd"]) for row in by_status) == _charged(retried)
 
 
+def test_csv_for_an_excel_of_semicolons_has_the_same_takes(retried: Runs) -> None:
+    written = retried("ledger", "--csv", "--semicolons").out
+
+    assert written.startswith('\ufeff"shot";"take";')
+    rows = list(csv.DictReader(io.StringIO(written.removeprefix("\ufeff")), delimiter=";"))
+    assert sum(Decimal(row["charged_usd"].replace(",", ".") or 0) for row in rows) == _charged(retried)
+    assert not any("." in row[name] for row in rows for name in ("estimate_usd", "charged_usd", "megapixels_out"))
+    sums = retried("ledger", "--csv", "--semicolons", "--by", "status").out
+    by_status = csv.DictReader(io.StringIO(sums.removeprefix("\ufeff")), delimiter=";")
+    assert sum(Decimal(row["charged_usd"].replace(",", ".")) for row in by_status) == _charged(retried)
+
+
+def test_semicolons_without_csv_are_a_usage_error(retried: Runs) -> None:
+    refused = retried("ledger", "--json", "--semicolons")
+
+    assert refused.code == 2
+    assert "--semicolons goes with --csv" in refused.err
+
+
 def test_a_part_is_asked_for_by_expression_or_by_picks(retried: Runs, tmp_path: Path) -> None:
     picks = tmp_path / "picks.yaml"
     picks.write_text("picks: 1\nrun: tiny\nshots:\n  - coordinates: {mark: calm}\n    rating: 5\n", encoding="utf-8")
