@@ -9,13 +9,14 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageFont, ImageStat
 
 from flux2batch.emulator.bfl_rules import ENDPOINTS
 from flux2batch.emulator.colours import colours_in
 from flux2batch.emulator.painter import Card, Wish, draw, paint
 from flux2batch.emulator.painting.lettering import panel_height, print_caption, words
 from flux2batch.emulator.painting.palette import INK, INKS
+from flux2batch.emulator.painting.signs import BEYOND_ASCII, apart, in_signs_of_the_font
 
 
 def wish(**changed: Any) -> Wish:
@@ -63,8 +64,8 @@ def test_the_same_wish_gives_the_same_bytes_in_another_process(media: str) -> No
     code = f"""
 import hashlib, sys
 from flux2batch.emulator.painter import Wish, paint
-told = dict(model="flux-2-max", prompt="a #0047AB boat", seed=7, width=320, height=240, guidance=None, steps=None,
-            most_steps=50, caption="c", frame=0, cards=())
+told = dict(model="flux-2-max", prompt="a #0047AB boat für Ärzte", seed=7, width=320, height=240, guidance=None,
+            steps=None, most_steps=50, caption="c", frame=0, cards=())
 print(hashlib.sha256(paint(Wish(**told), {media!r})).hexdigest())
 """
     twice = {
@@ -207,10 +208,60 @@ def test_the_corner_of_every_picture_says_emulated() -> None:
     assert corner(0) != corner(0, **other)
 
 
-def test_a_letter_with_an_accent_is_printed_bare_and_not_as_a_box():
-    printed = [words(text, size=20, width=400, height=30).tobytes() for text in ("grüne Mützen", "grune Mutzen")]
+def printed(text: str, size: int = 20) -> Image.Image:
+    return words(text, size=size, width=400, height=70)
 
-    assert printed[0] == printed[1]
+
+def test_the_signs_that_are_printed_as_they_are_are_those_of_the_font() -> None:
+    font = ImageFont.load_default(20)
+    box = bytes(font.getmask("\uffff"))
+
+    assert [sign for sign in map(chr, range(0xA1, 0x3000)) if bytes(font.getmask(sign)) != box] == list(BEYOND_ASCII)
+    assert not [sign for sign in map(chr, range(0x21, 0x7F)) if bytes(font.getmask(sign)) == box]
+
+
+# Every sign that a keyboard of Europe has, and some of others.
+@pytest.mark.parametrize("sign", [*map(chr, range(0xA1, 0x180)), *"„“‚‘–—…€•→", *"ネПα🦊½ﬁ\u202e\ufeff\x1b\x85"])
+def test_no_sign_is_printed_as_a_box(sign: str) -> None:
+    bare, marks = apart(in_signs_of_the_font(f"a{sign}b"))
+
+    assert all(" " <= one <= "~" or one in BEYOND_ASCII for one in bare + "".join(mark.sign for mark in marks))
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [("grüne Mützen", "grune Mutzen"), ("ÄÖÜ", "AOU"), ("René à", "Rene a"), ("mañana", "manana"), ("på", "pa")],
+)
+@pytest.mark.parametrize("size", [9, 20, 40])
+def test_a_mark_is_drawn_over_its_letter_and_the_letter_stays(text: str, bare: str, size: int) -> None:
+    with_marks, without = printed(f"x\n{text}", size), printed(f"x\n{bare}", size)
+    rows = [row for row in range(without.height) if without.crop((0, row, 400, row + 1)).getextrema()[1] > INK]
+    below = next(row for row in rows if row - 1 not in rows and row > rows[0])  # where the second line begins
+
+    added = ImageChops.subtract(with_marks, without).getbbox()
+
+    assert added is not None
+    assert added[1] > rows[0], "over the line above"
+    assert added[3] <= below + size, "below its own line"
+    assert ImageChops.subtract(without, with_marks).getbbox() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Süße", "Süsse"),
+        ("„Hallo“ – 5 €", ",,Hallo“ - 5 EUR"),
+        ("1080×1350", "1080x1350"),
+        ("Łódź, Æbelø", "Lódź, AEbelo"),
+        ("Žižek, hôtel", "Zizek, hotel"),
+        ("ネコ 🦊", "·· ·"),
+        ("e\u0301 o\u0308", "é ö"),
+        ("a\u202e\ufe0fb\tc", "ab c"),
+        ("two\nlines", "two\nlines"),
+    ],
+)
+def test_what_the_font_has_not_is_spelt_with_what_it_has(text: str, plain: str) -> None:
+    assert in_signs_of_the_font(text) == plain
 
 
 LONG = "Advertising photograph of the enamel mug, its shape and colours unchanged, on a sunny jetty " * 3

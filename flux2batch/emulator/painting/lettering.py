@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
@@ -14,6 +13,7 @@ from flux2batch.emulator.painting.palette import (
     SWATCH,
     SWATCHES,
 )
+from flux2batch.emulator.painting.signs import apart, draw_marks, in_signs_of_the_font
 
 _LINE = 1.25
 """The height of a printed line, in its size."""
@@ -35,7 +35,7 @@ def print_caption(canvas: Image.Image, prompt: str, parameters: str, *, panel: i
     room = canvas.width - 2 * margin - (swatches * size * 2)
     beside = round(size * _LINE) + gap  # of the parameters, below the prompt
     height = panel - beside - gap
-    lines = _wrapped(prompt, room, size, at_most=2 if height >= 2 * _LINE * size else 1)
+    lines = _wrapped(in_signs_of_the_font(prompt), room, size, at_most=2 if height >= 2 * _LINE * size else 1)
     canvas.paste(words("\n".join(lines), size=size, width=room, height=height), (margin, top + gap))
     facts = words(
         parameters, size=max(8, round(size * 0.86)), width=canvas.width - 2 * margin, height=beside, faint=True
@@ -59,17 +59,12 @@ def _wrapped(prompt: str, room: int, size: int, *, at_most: int) -> list[str]:
 def words(text: str, *, size: int, width: int, height: int, faint: bool = False) -> Image.Image:
     """Printed words as palette indices, from paper to ink."""
     mask = Image.new("L", (max(1, width), max(1, height)))
-    printable = "".join(sign if sign.isprintable() or sign == "\n" else "·" for sign in _without_accents(text))
-    ImageDraw.Draw(mask).multiline_text((0, 0), printable, fill=255, font=_font(size), spacing=max(1, size // 6))
+    bare, marks = apart(in_signs_of_the_font(text))
+    pen, font, spacing = ImageDraw.Draw(mask), _font(size), max(1, size // 6)
+    pen.multiline_text((0, 0), bare, fill=255, font=font, spacing=spacing)
+    if marks and isinstance(font, ImageFont.FreeTypeFont):  # a Pillow without FreeType has letters of one size alone
+        draw_marks(pen, marks, font=font, spacing=spacing, gap=max(1, size // 16))
     return mask.point(_faint_ramp() if faint else _ink_ramp())
-
-
-def _without_accents(text: str) -> str:
-    """The font has no letters with accents, and a box in the place of each is worse than the bare letter."""
-    if text.isascii():
-        return text
-    bare = unicodedata.normalize("NFD", text.replace("ß", "ss"))
-    return "".join(sign for sign in bare if not unicodedata.combining(sign))
 
 
 @lru_cache(maxsize=1)
