@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Bug(
         "CSV unescaped",
-        "reporting/ledger.py",
+        "reporting/csv_rows.py",
         (("""    return f"'{text}" if begins.startswith(_FORMULA) else text""", "    return text"),),
         _seen_by("test_s35_s38_outputs.py", "s38"),
     ),
