@@ -178,7 +178,6 @@ class Executor:
             now = self._clock.now()
             told = self._scheduler.take_up(one.id, one.life, service=one.service, kind=one.kind, now=now)
             self._note(one.id, told, now)
-        self._commit()
         wanted = {service: feed.wanted(service) for service in feed.services()}
         while True:
             self._obey()
@@ -214,9 +213,7 @@ class Executor:
         return self._leave_at is not None and self._clock.now().s >= self._leave_at
 
     def _begin_takes(self, feed: Feed, wanted: Mapping[str, Iterator[Offer]]) -> bool:
-        """Intend as many new takes as there is room for; whether more may be begun later."""
-        if self.stop != "no" or isinstance(self._error, MachineError) or self._scheduler.problem is not None:
-            return False
+        """Intend as many new takes as there is room for, and a run that stops has none; whether more may be begun later."""
         try:
             returning = self._scheduler.resubmits()
             if returning:
@@ -276,7 +273,7 @@ class Executor:
             if work is None:
                 return
             offer = self._shots.get(work.shot)
-            self._workers.start(work, offer.shot if offer and isinstance(work, Open) else None)
+            self._workers.start(work, offer.shot if offer else None)
 
     def _patience_s(self) -> float | None:
         """How long to wait for an outcome before looking again; None: until there is one."""
@@ -291,7 +288,7 @@ class Executor:
             match outcome:
                 case Interrupted(error=error, outcome=None):
                     self._give_up(error)
-                    self._scheduler.interrupted(shot, now)
+                    self._scheduler.interrupted(shot)
                 case Interrupted(error=error, outcome=believed):
                     # A bug met one shot; the others go on, and the run's exit code tells of it.
                     assert believed is not None

@@ -68,7 +68,6 @@ class Scheduler:
                 self._in_hand.wait(active, now.s)
                 return Told([], life)
             case Phase.SENDING:
-                self._in_hand.count(active)
                 silence = Unanswered(reason="the run died while the request was under way", status=None, excerpt=None)
                 return self.told(shot, silence, now)
             case Phase.ACCEPTED:
@@ -89,7 +88,7 @@ class Scheduler:
 
     def room(self, service: str, now: Moment) -> bool:
         """Whether a new take of this service may begin."""
-        if self._rules.stopping or self._aborting:
+        if self._rules.stopping:
             return False
         return self._services[service].takes_more(now) and not self._in_hand.is_behind_with_fetches(now)
 
@@ -234,8 +233,6 @@ class Scheduler:
         self._in_hand.let_go(active)
         return Told(facts, active.life)
 
-    def interrupted(self, shot: ShotId, now: Moment) -> None:
-        """A worker could not do its work for a reason that is not the shot's (a full disk): it waits as it was."""
-        active = self._in_hand.shots[shot]
-        active.busy = False
-        self._in_hand.wait(active, now.s)
+    def interrupted(self, shot: ShotId) -> None:
+        """A worker could not do its work for a reason that ends the run (a full disk): the shot is left as it was."""
+        self._in_hand.shots[shot].busy = False
