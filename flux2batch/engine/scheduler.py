@@ -72,8 +72,8 @@ class Scheduler:
                 return self.told(shot, silence, now)
             case Phase.ACCEPTED:
                 self._in_hand.count(active)
-                passed = (now.at - life.accepted_at).total_seconds() if life.accepted_at else 0.0
-                active.accepted_s = now.s - max(passed, 0.0)
+                passed = now.at - (life.accepted_at or now.at)
+                active.accepted_s = now.s - max(passed.total_seconds(), 0.0)
                 self._in_hand.wait(active, now.s)
                 return Told([], life)
             case Phase.READY:
@@ -191,10 +191,6 @@ class Scheduler:
         """Whether a service could not be reached for so long that the run gave up on new takes."""
         return any(service.offline for service in self._services.values())
 
-    def limit(self, service: str) -> int:
-        """How many takes of this service may be in flight at present."""
-        return self._services[service].throttle.limit
-
     # What came of it.
 
     def hold(self, shot: ShotId, facts: int) -> None:
@@ -228,8 +224,9 @@ class Scheduler:
         active = self._in_hand.shots[shot]
         facts: list[ShotEvent] = []
         if active.life.phase is Phase.SENDING:
-            facts.append(NotSent(reason="the run was stopped before a byte was sent", offline=False))
-            active.life = advance(active.life, facts[0], at=now.at)
+            unsent = NotSent(reason="the run was stopped before a byte was sent", offline=False)
+            active.life = advance(active.life, unsent, at=now.at)
+            facts.append(unsent)
         self._in_hand.let_go(active)
         return Told(facts, active.life)
 

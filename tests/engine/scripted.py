@@ -33,7 +33,7 @@ from flux2batch.money import ZERO, Money, usd
 from flux2batch.planning.shot import Shot, ShotId
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
-PRICE = usd("0.05")
+PRICE, PLENTY = usd("0.05"), usd("1000")
 WORKING = StillWorking(status="Pending", queue_position=None, progress=None, wait_s=None, known=True)
 Answer = tuple[Outcome | Interrupted | HungUp, float]
 Asked = tuple[type[Work], int]  # the kind of work, and the place of its shot in the plan
@@ -177,7 +177,7 @@ class Wanted:
 class Ledger:
     """A purse for all runs, that keeps books of what is asked of it."""
 
-    def __init__(self, script: Script, *, most: Money = usd("1000")) -> None:
+    def __init__(self, script: Script, *, most: Money = PLENTY) -> None:
         self.script, self.most = script, most
         self.held: dict[ShotId, Money] = {}
         self.said: list[tuple[str, ShotId, Money]] = []
@@ -248,6 +248,7 @@ class Desk:
         call_limit: Money | None = None,
         committed: Money = ZERO,
         timeout_s: float = 3600.0,
+        polls_per_s: float = 1000.0,
         clerk_s: float | None = None,
         services: Sequence[str] = ("bfl",),
     ) -> None:
@@ -258,7 +259,7 @@ class Desk:
         self.observer = Watching()
         self.scheduler = Scheduler(
             throttles={name: Throttle(limit=limit, most=limit, successes=0, halved_at=None) for name in services},
-            polls_per_s=dict.fromkeys(services, 1000.0),
+            polls_per_s=dict.fromkeys(services, polls_per_s),
             timeout_s=timeout_s,
             unknowns=dict.fromkeys(services, unknowns or Unknowns(rule="hold", most=0)),
             at_once={},

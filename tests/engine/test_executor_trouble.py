@@ -1,4 +1,4 @@
-"""Trouble in a worker, in whoever watches, and in the clock: what is in other hands is brought home, and the run ends."""
+"""Trouble in a worker, in whoever watches, and in the clock: what is in other hands is brought home all the same."""
 
 from __future__ import annotations
 
@@ -146,7 +146,15 @@ def test_it_is_told_of_each_fact_at_once_and_how_things_stand_with_it():
     assert not any(standing.stopping or standing.pausing for _, standing in desk.observer.told)
 
 
-# Of the clock.
+# Of few hands, and of the clock.
+
+
+def test_one_pair_of_hands_makes_them_all_one_after_the_other():
+    desk = Desk([offer(n) for n in range(3)], size=1)
+
+    desk.run()
+
+    assert desk.phases() == [Phase.DONE] * 3
 
 
 def test_a_look_comes_when_it_is_due_and_not_when_something_else_happens():

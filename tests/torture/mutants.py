@@ -141,7 +141,7 @@ def _instead(node: ast.AST, *, is_body: bool) -> Iterator[tuple[str, ast.AST | N
                 changed = copy.deepcopy(node)
                 del changed.keywords[number]
                 yield f"{_short(node.func)}(…) without {_short(keyword)}", changed
-    if is_body and isinstance(node, _DROPPED) and not _is_docstring(node) and not _says_nothing(node):
+    if is_body and isinstance(node, _DROPPED) and not _is_docstring(node) and not _holds_no_behaviour(node):
         yield f"without {_short(node)}", ast.Pass()
 
 
@@ -194,8 +194,14 @@ def _is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _says_nothing(node: ast.AST) -> bool:
-    """`return None`, most often the last line, where leaving it out changes nothing."""
-    return isinstance(node, ast.Return) and (
-        node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
-    )
+def _holds_no_behaviour(node: ast.AST) -> bool:
+    """What may be left out and nothing can tell."""
+    match node:
+        case ast.Return(value=None | ast.Constant(value=None)):
+            return True  # most often the last line
+        case ast.Raise(exc=ast.Call(func=ast.Name(id="AssertionError"))):
+            return True  # it says BUG, as an assertion does
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name())):
+            return name[:1].isupper() and not name.isupper()  # another name for a type: annotations are not evaluated
+        case _:
+            return False
