@@ -8,6 +8,7 @@ recorded, because it may have been paid for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ from flux2batch.engine.events import Accepted, AccountRefused, Intended, ShotEve
 from flux2batch.engine.lifecycle import UNBORN, Life, Phase, advance
 from flux2batch.engine.policy import Budgets, Overrun, fits
 from flux2batch.engine.scheduler import Scheduler
-from flux2batch.engine.work import Moment, Open, Outcome, Told, Work
+from flux2batch.engine.work import Moment, Outcome, Told, Work
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.money import ZERO, Money
 from flux2batch.planning.shot import Shot, ShotId
@@ -213,7 +214,7 @@ class Executor:
         return self._leave_at is not None and self._clock.now().s >= self._leave_at
 
     def _begin_takes(self, feed: Feed, wanted: Mapping[str, Iterator[Offer]]) -> bool:
-        """Intend as many new takes as there is room for, and a run that stops has none; whether more may be begun later."""
+        """Intend as many new takes as there is room for (a run that stops has none); whether more may begin later."""
         try:
             returning = self._scheduler.resubmits()
             if returning:
@@ -354,7 +355,7 @@ class Executor:
                 self._purse.settle(shot, life.committed)
             except MachineError as error:
                 self._give_up(error)
-        for shot, number in batch.numbers.items():
+        for shot, number in Counter(shot for shot, _, _ in batch.news).items():
             self._scheduler.release(shot, number)
             if self._scheduler.life(shot) is None:
                 self._shots.pop(shot, None)
@@ -419,24 +420,18 @@ class _Batch:
     facts: list[Fact] = field(default_factory=list)
     news: list[tuple[ShotId, ShotEvent, Life]] = field(default_factory=list)
     changed: dict[ShotId, Life] = field(default_factory=dict)
-    numbers: dict[ShotId, int] = field(default_factory=dict)  # of facts, for each shot
 
     def take(self, shot: ShotId, told: Told, at: datetime) -> None:
         self.facts += [(at, shot, fact) for fact in told.facts]
         self.news += [(shot, fact, told.life) for fact in told.facts]
         self.changed[shot] = told.life
-        self.numbers[shot] = self.numbers.get(shot, 0) + len(told.facts)
 
     def and_then(self, later: _Batch) -> _Batch:
         """Both in one."""
-        numbers = dict(self.numbers)
-        for shot, number in later.numbers.items():
-            numbers[shot] = numbers.get(shot, 0) + number
         return _Batch(
             facts=[*self.facts, *later.facts],
             news=[*self.news, *later.news],
             changed={**self.changed, **later.changed},
-            numbers=numbers,
         )
 
 

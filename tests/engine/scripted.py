@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from simulated_journals import Journal
 from simulation import SHOTS
 
+from flux2batch.engine.calling import Called, Ear, safety_net
 from flux2batch.engine.clerk import AtOnce, Clerk, Fact, Record, Written
 from flux2batch.engine.events import (
     Accepted,
@@ -209,6 +210,16 @@ class Watching:
         self.told.append((now.s, standing))
 
 
+class Deaf:
+    """Hears no call."""
+
+    def heard(self) -> Sequence[Called]:
+        return ()
+
+    def ticket(self, call: Called, intended: Intended) -> Ticket:  # noqa: ARG002  # the ear's signature
+        raise AssertionError("nobody called")
+
+
 class LateClerk:
     """Takes `takes_s` over each batch, and calls out when it is done."""
 
@@ -251,6 +262,7 @@ class Desk:
         polls_per_s: float = 1000.0,
         clerk_s: float | None = None,
         services: Sequence[str] = ("bfl",),
+        ear: Ear | None = None,
     ) -> None:
         self.script = Script(answers={asked: list(said) for asked, said in (answers or {}).items()}, size=size)
         self.journal = Journal(random.Random(1))
@@ -265,7 +277,9 @@ class Desk:
             at_once={},
             chance=lambda: 0.5,
             now=self.script.now(),
+            nets=dict.fromkeys(services, safety_net(timeout_s)) if ear else None,
         )
+        self.ear = ear
         self.committed, self.clerk_s = committed, clerk_s
         self.budgets = Budgets(run_directory_usd=budget, call_usd=call_limit)
         self.executor: Executor | None = None
@@ -284,6 +298,7 @@ class Desk:
             observer=self.observer,
             budgets=self.budgets,
             committed=self.committed,
+            ear=self.ear,
             clerk=clerk,
         )
 

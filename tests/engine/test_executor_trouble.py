@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
-from scripted import WORKING, Answer, Desk, Script, Watching, accepted, offer
+from scripted import WORKING, Answer, Asked, Deaf, Desk, Ledger, Script, Watching, accepted, offer
+from simulated_journals import Journal
 
 from flux2batch.engine.events import DownloadFailed, NotSent, PollFailed, ShotEvent, Unanswered
 from flux2batch.engine.executor import Interrupted, Progress
 from flux2batch.engine.lifecycle import Life, Phase
+from flux2batch.engine.policy import Unknowns
 from flux2batch.engine.work import Fetch, HangUp, Moment, Open, Outcome, Poll, Send, Work
 from flux2batch.errors import MachineError
+from flux2batch.money import Money, usd
 from flux2batch.planning.shot import ShotId
 
 FULL = MachineError("The picture cannot be written: no space left on device.")
@@ -77,6 +82,61 @@ def test_of_several_troubles_the_first_is_told(later: Outcome | None):
     desk = Desk([offer(0), offer(1)], answers=answers)
 
     assert desk.run().error is BUG
+
+
+# Of what is derived from the facts, and of the limit of a day.
+
+
+class Forgetful(Journal):
+    """Writes every fact, and cannot keep what it derives from the third on."""
+
+    def __init__(self) -> None:
+        super().__init__(random.Random(1))
+        self.left = 2
+
+    def remember(self, shot: ShotId, life: Life) -> None:  # noqa: ARG002  # the journal's signature
+        self.left -= 1
+        if self.left < 0:
+            raise FULL
+
+
+class Unsettled(Ledger):
+    """Cannot be told what became of a take that was accepted."""
+
+    def settle(self, shot: ShotId, committed: Money) -> None:
+        super().settle(shot, committed)
+        if committed == usd("0.01"):
+            raise FULL
+
+
+@pytest.mark.parametrize("what", ["journal", "purse"])
+def test_where_books_cannot_be_kept_the_run_begins_nothing_more_and_no_fact_is_lost(what: str):
+    answers: dict[Asked, list[Answer]] = {(Send, 0): [(accepted(0, cost=usd("0.01")), 0.25)]}
+    desk = Desk([offer(n) for n in range(6)], answers=answers, limit=2)
+    if what == "journal":
+        desk.journal = Forgetful()
+    else:
+        desk.purse = Unsettled(desk.script)
+
+    ending = desk.run()
+
+    assert ending.error is FULL
+    assert len(desk.journal.lives()) == 2
+    assert desk.script.times(Poll, 0) == []
+    assert len(desk.observer.seen) == len(desk.journal.facts)
+
+
+def test_a_take_in_doubt_that_nobody_called_about_is_given_up_in_writing_before_another_is_begun():
+    resubmit = Unknowns(rule="resubmit", most=1)
+    desk = Desk([offer(0)], answers={(Send, 0): [(DOUBT, 0.25)]}, unknowns=resubmit, timeout_s=600.0, ear=Deaf())
+
+    desk.run()
+
+    names = [type(fact).__name__ for fact in desk.facts(0)]
+    assert names[:5] == ["Intended", "SendBegan", "Unanswered", "Resubmitted", "Intended"]
+    assert desk.script.times(Open, 0)[1] == 600.125
+    assert desk.life(0).phase is Phase.DONE
+    assert desk.observer.told[-1][1].committed == usd("0.10")
 
 
 # Of whoever watches.

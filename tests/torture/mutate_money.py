@@ -41,12 +41,14 @@ FILES = (
     "engine/journal.py",
     *(f"engine/{path.name}" for path in sorted((_ROOT / "flux2batch" / "engine").glob("scheduler*.py"))),
 )
-# Most mutants die in the first of these, which ask the functions themselves; whole runs are for the rest.
+# Most mutants die in the first of these, which take a second or two; whole runs by chance are for the rest.
 _QUICK = (
     "tests/engine/test_life_bookkeeping.py",
     "tests/engine/test_lifecycle.py",
     "tests/engine/test_policy.py",
     "tests/engine/test_purse.py",
+    "tests/engine/test_scheduler_promises.py",
+    *(f"tests/engine/{path.name}" for path in sorted((_ROOT / "tests" / "engine").glob("test_executor_*.py"))),
 )
 _SLOW = tuple(
     f"tests/engine/{path.name}"
