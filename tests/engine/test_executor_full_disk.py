@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from scripted import Answer, Asked, Desk, accepted, offer
@@ -15,7 +15,7 @@ from flux2batch.engine.events import Accepted, Event, Saved
 from flux2batch.engine.executor import FactsUnrecorded
 from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.work import Fetch, Poll, Send
-from flux2batch.errors import MachineError
+from flux2batch.errors import GoneForGood, MachineError
 
 WHY = "The journal cannot be written: database or disk is full."
 
@@ -27,15 +27,14 @@ class Full(Journal):
         super().__init__(random.Random(1))
         self.desk, self.kind, self.for_s = desk, kind, for_s
         self.tries: list[float] = []
-        self.offered: Sequence[Fact] = ()
+        self.error: Callable[[str], MachineError] = MachineError
 
     def write(self, facts: Sequence[Fact]) -> None:
         is_full = self.tries or any(isinstance(fact, self.kind) for _, _, fact in facts)
         if is_full and (not self.tries or self.desk.script.s < self.tries[0] + self.for_s):
             assert len(self.tries) < 100, "the disk is worn out"
             self.tries.append(self.desk.script.s)
-            self.offered = facts
-            raise MachineError(WHY)
+            raise self.error(WHY)
         super().write(facts)
 
 
@@ -58,6 +57,18 @@ def test_a_task_id_is_offered_to_a_full_disk_each_second_for_a_minute_and_then_t
 
     assert tries(desk) == [0.375 + n for n in range(61)]
     assert told.value.recover == (f"RECOVER {SHOTS[0].id} task-0 https://x/task-0",)
+
+
+def test_a_disk_that_was_full_and_then_is_gone_is_not_waited_for_any_longer():
+    desk = full(1, Accepted, {})
+    desk.script.at.append((3.0, lambda: setattr(desk.journal, "error", GoneForGood)))
+
+    with pytest.raises(FactsUnrecorded) as told:
+        desk.run()
+
+    assert isinstance(told.value.__cause__, GoneForGood)
+    assert tries(desk) == [0.375, 1.375, 2.375, 3.375]
+    assert len(told.value.recover) == 1
 
 
 def test_an_answer_that_comes_meanwhile_is_offered_at_once_together_with_what_waits():
