@@ -80,8 +80,9 @@ class Stalling(Hands):
     def start(self, work: Work, shot: Shot | None) -> None:
         super().start(work, shot)
         if type(work).__name__ == "Send":
-            _, number, of, outcome = self._coming.pop()
-            self._coming.append((self._world.s + 3600, number, of, outcome))
+            latest = max(self._coming, key=lambda one: one[1])
+            self._coming.remove(latest)
+            self._coming.append((self._world.s + 3600, *latest[1:]))
             self._coming.sort()
 
 
@@ -249,14 +250,16 @@ def test_f25_what_was_learnt_while_the_journal_went_is_offered_to_it_too(seed: i
 
 
 class StopsNow(Watcher):
-    """Presses Ctrl-C twice when the first submit is under way."""
+    """Presses Ctrl-C twice a second after the run began, when submits are under way."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(None)
         self.trouble = trouble
+        trouble.hands.nudge_at(1.0)
 
-    def saw(self, shot: ShotId, event: object, life: Life, now: Moment) -> None:  # noqa: ARG002  # the observer's signature
-        if life.phase is Phase.SENDING and self.trouble.executor is not None:
+    def standing(self, standing: object, now: Moment) -> None:
+        super().standing(standing, now)
+        if now.s >= 1.0 and self.trouble.executor is not None:
             self.trouble.executor.stop = "now"
 
 
@@ -269,6 +272,7 @@ def test_f08_stopped_at_once_no_answer_is_waited_for_longer_than_a_second():
     assert ending.stopped
     assert trouble.world.s < 3
     paid = {task.shot for task in trouble.world.service.tasks.values()}
+    assert len(paid) == 4
     assert all(trouble.journal.lives()[shot].phase is Phase.SENDING for shot in paid)
 
 
