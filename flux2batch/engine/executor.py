@@ -214,7 +214,7 @@ class Executor:
         return self._leave_at is not None and self._clock.now().s >= self._leave_at
 
     def _begin_takes(self, feed: Feed, wanted: Mapping[str, Iterator[Offer]]) -> bool:
-        """Intend as many new takes as there is room for (a run that stops has none); whether more may begin later."""
+        """Intend as many new takes as there is room for; whether more may be begun later."""
         try:
             returning = self._scheduler.resubmits()
             if returning:
@@ -227,16 +227,17 @@ class Executor:
         return any(waiting)
 
     def _begin_takes_of(self, service: str, wanted: Iterator[Offer]) -> bool:
-        while True:
+        while self._scheduler.is_open(service):
             offer = self._held.get(service) or self._returned(service) or next(wanted, None)
             if offer is None:
                 return False
             self._held[service] = offer
             if not self._scheduler.room(service, self._clock.now()):
-                return self._scheduler.is_open(service)
+                return True
             if not self._intend(offer, offer.life or UNBORN):
                 return not self._scheduler.is_idle  # what is in flight may cost less than is reserved for it
             del self._held[service]
+        return False  # and the plan is not read on: of a large one that would take its time
 
     def _returned(self, service: str) -> Offer | None:
         """A shot of this service whose doubtful take was given up: it goes before new ones."""

@@ -25,7 +25,7 @@ def test_stopped_once_what_is_in_flight_is_brought_home_and_nothing_else_is_begu
     assert desk.observer.told[-1][1].stopping
 
 
-def test_stopped_before_it_began_a_run_intends_nothing():
+def test_stopped_before_it_began_a_run_intends_nothing_and_does_not_read_the_plan():
     desk = Desk([offer(0)])
     desk.executor = executor = desk.hire()
     executor.stop = "drain"
@@ -35,6 +35,7 @@ def test_stopped_before_it_began_a_run_intends_nothing():
     assert ending.stopped
     assert desk.journal.facts == []
     assert desk.purse.said == []
+    assert desk.plan.read == []
 
 
 def test_a_shot_that_waits_to_be_sent_again_is_not_sent_any_more_and_not_waited_for():
