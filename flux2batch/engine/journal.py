@@ -390,9 +390,10 @@ def _paths(life: Life) -> tuple[str, ...]:
 
 
 def _snapshot_row(shot: ShotId, life: Life) -> tuple[str, str, str, str, str, str]:
-    # An ended shot's whole life is wanted rarely, and its events have it.
+    # An ended shot's whole life is wanted rarely, and its events have it. It is written in ASCII: the name of a
+    # reference's file need not be UTF-8.
     ended = life.phase in ENDED
-    plain = "" if ended else json.dumps(records.to_plain(life), ensure_ascii=False, separators=(",", ":"))
+    plain = "" if ended else json.dumps(records.to_plain(life), separators=(",", ":"))
     return shot, life.phase, str(life.charged), str(life.at_risk), "\n".join(_paths(life)), plain
 
 
