@@ -19,7 +19,7 @@ from test_lifecycle import AT, WAY_TO_UNKNOWN, intended
 from flux2batch.engine import snapshot
 from flux2batch.engine.events import ClockJumped, SendBegan
 from flux2batch.engine.journal import Journal
-from flux2batch.engine.lifecycle import UNBORN, Phase, advance
+from flux2batch.engine.lifecycle import NO_COUNTS, UNBORN, Phase, advance
 from flux2batch.engine.rescue import put_back, rescue_of
 from flux2batch.errors import GoneForGood, MachineError
 from flux2batch.planning.shot import ShotId
@@ -188,6 +188,16 @@ def test_the_first_event_of_all_is_in_it(path: Path):
         journal.write_snapshot()
 
         assert journal.standing().open[A].phase is Phase.INTENT
+
+
+def test_what_was_tried_and_is_no_fact_is_not_in_it(path: Path):
+    """It would eat up the next run's patience: how often a poll failed is counted, and only its end is written."""
+    tried = replace(advance(UNBORN, intended(), at=AT), counters=replace(NO_COUNTS, failed_polls=7))
+    with closing(journal_with(path, a=(intended(),))) as journal:
+        journal.remember(A, tried)
+
+    with closing(Journal.open(path, driving=True)) as journal:
+        assert journal.standing().open[A].counters == NO_COUNTS
 
 
 def test_a_reference_whose_name_is_not_utf_8_does_not_break_it(path: Path):
