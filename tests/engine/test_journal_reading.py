@@ -14,7 +14,7 @@ from test_journal import TO_DONE, journal_with
 from test_lifecycle import AT, WAY_TO_UNKNOWN, accepted, intended, rendered, saved
 
 from flux2batch.engine import snapshot
-from flux2batch.engine.events import Abandoned, Retried, SendBegan
+from flux2batch.engine.events import Abandoned, ClockJumped, Retried, SendBegan
 from flux2batch.engine.journal import Journal, JournalDamaged
 from flux2batch.engine.lifecycle import Phase
 from flux2batch.errors import MachineError
@@ -102,6 +102,25 @@ def test_where_there_is_no_journal_or_an_empty_one_the_way_to_recover_is_said(pa
         with pytest.raises(JournalDamaged, match=r"is empty.*doctor --recover"):
             Journal.open(path, driving=driving)
     assert not path.exists() or path.stat().st_size == 0
+
+
+def test_what_is_no_database_at_all_is_not_even_opened(path: Path):
+    path.write_text("hello " * 1000)
+
+    for driving in (True, False):
+        with pytest.raises(JournalDamaged, match="not a database"):
+            Journal.open(path, driving=driving)
+
+
+def test_the_events_of_the_runs_and_those_of_each_shot_are_read_apart(path: Path):
+    told = [(B, intended()), (None, ClockJumped(seconds=1.0)), (A, intended()), (B, SendBegan())]
+    with closing(Journal.create(path, run_directory_id="r")) as journal:
+        journal.append(told, at=AT)
+
+        assert [entry.seq for entry in journal.run_entries()] == [2]
+        assert [entry.seq for entry in journal.entries_by_shot()] == [1, 4, 3]
+        assert [entry.seq for entry in journal.entries(after=1, shot=B)] == [4]
+        assert [(entry.shot, entry.event) for entry in journal.entries()] == told
 
 
 @contextmanager

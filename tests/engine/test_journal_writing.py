@@ -91,6 +91,15 @@ def test_a_journal_that_cannot_be_made_is_told_of_and_leaves_nothing(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_maker_that_died_before_its_journal_had_its_name_is_in_nobodys_way(path: Path):
+    with closing(journal_with(path, a=TO_DONE)):
+        pass
+    path.rename(path.with_name("journal.db.new"))
+
+    with closing(Journal.create(path, run_directory_id="r")) as journal:
+        assert journal.last_seq == 0
+
+
 def test_facts_about_the_run_directory_are_kept_and_a_reader_keeps_none(path: Path):
     with closing(Journal.create(path, run_directory_id="r")) as journal:
         journal.set_meta("told", "once")
