@@ -369,7 +369,10 @@ _OF_RUNS, _OF_SHOTS = get_args(RunEvent), get_args(ShotEvent)
 
 def _fold(entries: Iterable[Entry], lives: dict[ShotId, Life], path: Path) -> dict[ShotId, Life]:
     for entry in entries:
-        if entry.shot is None or isinstance(entry.event, _OF_RUNS):
+        if (entry.shot is None) != isinstance(entry.event, _OF_RUNS):
+            # Left out, it would be a shot that was paid for and is forgotten in silence.
+            raise damaged(path, f"event {entry.seq}: nobody knows to which shot it belongs")
+        if entry.shot is None:
             continue
         assert isinstance(entry.event, _OF_SHOTS)
         try:

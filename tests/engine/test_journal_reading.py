@@ -123,6 +123,40 @@ def test_the_events_of_the_runs_and_those_of_each_shot_are_read_apart(path: Path
         assert [(entry.shot, entry.event) for entry in journal.entries()] == told
 
 
+def test_a_journal_in_which_two_events_have_changed_places_is_not_even_opened(path: Path):
+    """The first, the last and their number are as they were: only SQLite's own check sees it."""
+    with closing(journal_with(path, a=TO_DONE)):
+        pass
+    with closing(sqlite3.connect(path)) as database:
+        (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events'").fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    raw = bytearray(path.read_bytes())
+    second = (page - 1) * size + 8 + 2  # a leaf's header, and where in the page its first row lies
+    raw[second : second + 4] = raw[second + 2 : second + 4] + raw[second : second + 2]
+    path.write_bytes(raw)
+
+    with pytest.raises(JournalDamaged, match="out of order"):
+        Journal.open(path, driving=True)
+
+
+NO_STORY = {
+    "out of turn": ((A, intended()), (A, accepted())),
+    "of no shot": ((A, intended()), (None, SendBegan())),
+    "of a run, told of a shot": ((A, intended()), (A, ClockJumped(seconds=1.0))),
+}
+
+
+@pytest.mark.parametrize("told", NO_STORY.values(), ids=NO_STORY)
+def test_an_event_that_belongs_to_no_shots_story_is_damage_whoever_asks(path: Path, told: tuple[object, ...]):
+    """Passed over, a take that was paid for would be sent again."""
+    with closing(Journal.create(path, run_directory_id="r")) as journal:
+        journal.append(told, at=AT)
+        for ask in (journal.standing, lambda: list(journal.lives())):
+            with pytest.raises(JournalDamaged, match="event 2"):
+                ask()
+        journal._database.close()  # without a snapshot, which cannot be drawn of it
+
+
 @contextmanager
 def no_file_can_be_made() -> Iterator[None]:
     """As on a medium that is read-only, for a superuser as well: what SQLite needs beside a journal cannot grow."""
