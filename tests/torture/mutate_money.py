@@ -73,7 +73,8 @@ class Lane:
 def main() -> int:
     arguments = _arguments()
     began = time.monotonic()
-    explained = _EXPLAINED.read_text(encoding="utf-8") if _EXPLAINED.exists() else ""
+    # In a table of Markdown a bar is escaped, also within code.
+    explained = _EXPLAINED.read_text(encoding="utf-8").replace("\\|", "|") if _EXPLAINED.exists() else ""
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         lanes = [_lane(Path(name), number) for number in range(arguments.processes)]
         # From the copy: what is tried is what was copied, whoever edits the checkout meanwhile.
