@@ -15,6 +15,7 @@ from typing import Any
 from flux2batch.errors import InvalidInput
 from flux2batch.planning.configuration import Configuration, load_configuration
 from flux2batch.planning.plan import Plan, PlanOptions, plan_job
+from flux2batch.planning.whole_check import load_to_plan
 from flux2batch.reading.job import Job
 from flux2batch.reading.load import load_job, load_job_data
 from flux2batch.reading.problems import has_errors
@@ -59,4 +60,6 @@ def plan(
         else load_configuration(file=None if config is None else Path(config))
     )
     options = PlanOptions(only=only, limit=limit, sample=sample)
+    if isinstance(job, (str, os.PathLike)):
+        job, _ = load_to_plan(Path(job), allow_paths=(), sets=(), configuration=configuration, options=options)
     return plan_job(job if isinstance(job, Job) else load(job), configuration=configuration, options=options)

@@ -43,6 +43,17 @@ def test_what_is_wrong_with_a_job_is_raised_whole():
     assert len(caught.value.problems) >= 2
 
 
+# Red where the plan of a file stops at what is wrong with its shape.
+def test_a_plan_of_a_file_tells_what_is_wrong_with_its_shape_and_with_its_shots(tmp_path: Path):
+    file = tmp_path / "job.yaml"
+    file.write_text('flux2batch: 1\npromt: "a {{ color }} boat"\nsweep: {colour: [red, blue]}\n', encoding="utf-8")
+
+    with pytest.raises(InvalidInput) as caught:
+        flux2batch.plan(file)
+
+    assert [problem.code for problem in caught.value.problems] == ["FB201", "FB301"]
+
+
 def test_a_budget_that_is_too_small_is_raised():
     with pytest.raises(InvalidInput) as caught:
         flux2batch.plan({**JOB, "budget": {"max_usd": 0.05}})

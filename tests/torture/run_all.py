@@ -47,9 +47,7 @@ HARNESSES = (
     Harness("cut_answers", 15),
     Harness("chaos_weather", 8, ("--runs", "24")),
     Harness("run_fuzz", 20),
-    Harness(
-        "mutate_money", 12, ("--files", "lifecycle.py", "policy.py", "purse.py", "--sample", "60", "--minutes", "8")
-    ),
+    Harness("mutate_money", 12, ("--sample", "60", "--minutes", "8")),
 )
 _PYTEST_MINUTES = 20
 
