@@ -36,7 +36,8 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool, rehearsed: bool) ->
     """What is about to happen, in a few lines. A run is rehearsed where our own emulator stands in for the services."""
     models = ", ".join(model for model, _ in plan.totals.models)
     shard = f", shard {plan.shard}," if plan.shard else ""
-    yield (styled(plan.name, "bold"), f"  {counted(outlook.planned, 'shot')}{shard} on {models}")
+    asked = f"{counted(outlook.planned, 'shot')}{shard} on {models}"
+    yield (styled(plan.name, "bold"), "  ", asked if models else f"none of {counted(plan.all_shots, 'shot')}{shard}")
     states = {
         "new": outlook.new,
         "done": outlook.done,
@@ -46,7 +47,9 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool, rehearsed: bool) ->
         "ended without a picture": outlook.ended,
         "left over": outlook.left,
     }
-    yield ("  ", " · ".join(f"{number:,} {state}" for state, number in states.items() if number))
+    said = " · ".join(f"{number:,} {state}" for state, number in states.items() if number)
+    if said:
+        yield ("  ", said)
     if outlook.moving:
         yield (f"  {counted(outlook.moving, 'picture')} will move to where the job wants them by now, for nothing",)
     if outlook.cut:

@@ -224,7 +224,8 @@ def _somebody_is_there(console: Console) -> bool:
 
 def _nothing_to_do(console: Console, run: Run) -> None:
     outlook = run.outlook
-    console.say(styled("✓ ", "green"), f"Nothing to do: {outlook.done:,} of {outlook.planned:,} are there.")
+    there = f": {outlook.done:,} of {outlook.planned:,} are there" if outlook.planned else ""
+    console.say(styled("✓ ", "green"), f"Nothing to do{there}.")
 
 
 def _within_budget(plan: Plan, outlook: Outlook, *, up_to_budget: bool) -> None:

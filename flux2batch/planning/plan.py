@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from flux2batch.planning.shots.rows import Builder, row_of
 from flux2batch.planning.shots.script import Prepared, prepare
 from flux2batch.planning.shots.survey import Survey, survey
 from flux2batch.planning.shots.totals import Batch, Tally, Totals
-from flux2batch.planning.sweep.selection import Selection
+from flux2batch.planning.sweep.selection import Selection, place_of_flag
 from flux2batch.planning.sweep.shards import Shard
 from flux2batch.planning.sweep.spread import ranks
 from flux2batch.reading.job import Job
@@ -278,7 +279,9 @@ def plan_job(job: Job, *, configuration: Configuration, options: PlanOptions | N
         selection=selection,
         warnings=problems,
     )
-    plan.warnings = tuple(in_order([*problems, *_about_totals(plan, options), *_about_picks(plan, selection)]))
+    plan.warnings = tuple(
+        in_order([*problems, *_about_totals(plan, options), *_about_selection(plan, options, selection)])
+    )
     if has_errors(plan.warnings, strict=options.strict and bool(plan.warnings)):
         raise InvalidInput(plan.warnings)
     return plan
@@ -327,18 +330,29 @@ def _about_totals(plan: Plan, options: PlanOptions) -> Iterator[Problem]:
         yield warning("FB610", message, where=document.place(steps), steps=steps)
 
 
-def _about_picks(plan: Plan, selection: Selection) -> Iterator[Problem]:
-    """Picks that this plan has no shot for: what they were picked from has changed since."""
-    picked = selection.picked
-    if picked is None or not selection.asks_every_shot:
+def _about_selection(plan: Plan, options: PlanOptions, selection: Selection) -> Iterator[Problem]:
+    """What is asked for and not there: a filter that no shot passes, picks from what has changed since (FB312)."""
+    if selection.test is None or not selection.asks_every_shot:
         return
-    _ = plan.totals  # when they are counted, every shot has been asked about
-    gone = picked.gone
-    if gone:
+    shots = plan.totals.shots  # when they are counted, every shot has been asked about
+    picked = selection.picked
+    gone = picked.gone if picked is not None else ()
+    if picked is None and options.only is not None and not shots and plan.all_shots:
+        yield warning(
+            "FB312", "no shot passes this filter", where=place_of_flag(options.only), help=_values(plan, options.only)
+        )
+    if picked is not None and gone:
         picks = "picks names" if len(gone) == 1 else "picks name"
         message = f"{len(gone):,} of {picked.count:,} {picks} no shot of this plan: {', '.join(gone[:5])}"
         help = "what they were picked from has changed since, such as its prompt"
         yield warning("FB312", message, where=plan.job.document.whole, help=help)
+
+
+def _values(plan: Plan, only: str) -> str | None:
+    """The values of the axes that a filter speaks of."""
+    named = [axis for axis in plan.axes if re.search(rf"\b{re.escape(axis.name)}\b", only)]
+    listed = (", ".join([*axis.ids, *["…"] * (axis.count > len(axis.ids))]) for axis in named)
+    return "; ".join(f"{axis.name}: {values}" for axis, values in zip(named, listed, strict=True)) or None
 
 
 def _about_all_shards(plan: Plan) -> Iterator[Problem]:

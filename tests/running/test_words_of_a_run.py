@@ -127,3 +127,19 @@ def test_a_picture_that_cannot_be_read_is_one_error_and_not_two(
     assert "write refs/bag.png" in said
     assert "1 error" in said or said.count("error[") == 1
     assert "FB413" not in said
+
+
+@pytest.mark.usefixtures("study")
+def test_a_filter_that_no_shot_passes_is_told_with_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for command in (["plan", "study.yaml"], ["run", "study.yaml", "--emulate"]):
+        assert main([*command, "--only", "guidance == 3"]) == 0
+        said.append(capsys.readouterr().err)
+        assert main([*command, "--only", "guidance == 3", "--strict"]) == 3
+        said.append(capsys.readouterr().err)
+    assert main(["plan", "study.yaml", "--only", "guidance == 2"]) == 0
+    fitting = capsys.readouterr().err
+
+    assert all("FB312" in each and "guidance: 10, 2, 5.5" in each for each in said)
+    assert said[2].endswith("study  none of 3 shots\n✓ Nothing to do.\n")
+    assert "FB312" not in fitting

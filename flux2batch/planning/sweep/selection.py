@@ -103,8 +103,13 @@ def _expression_test(text: str, script: Script) -> Test:
 
 
 def _of_flag(text: str, code: str, message: str, start: int, end: int, help: str | None) -> Problem:
-    place = Place(file="--only", line=1, column=start + 1, end_line=1, end_column=end + 1, line_text=text)
-    return error(code, message, where=place, help=help)
+    return error(code, message, where=place_of_flag(text, start, end), help=help)
+
+
+def place_of_flag(text: str, start: int = 0, end: int | None = None) -> Place:
+    """A part of what was written behind --only."""
+    column_behind = (len(text) if end is None else end) + 1
+    return Place(file="--only", line=1, column=start + 1, end_line=1, end_column=column_behind, line_text=text)
 
 
 class Picked:

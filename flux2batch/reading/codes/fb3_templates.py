@@ -114,8 +114,8 @@ CODES: tuple[Code, ...] = (
         title="rule that matches nothing",
         cause="An exclude, include or override names a value that its axis does not have, or values that never come "
         "together. It would do nothing without a word. Or `rows` keeps no row of a table under data: it compares "
-        "letter by letter, so 'Ready' is not 'ready'. As a warning: picks that name no shot of the plan, because "
-        "what they were picked from has changed since.",
+        "letter by letter, so 'Ready' is not 'ready'. As a warning: an --only that no shot passes, and "
+        "picks that name no shot of the plan, because what they were picked from has changed since.",
         example="sweep: {locale: [en, de]}\nexclude: [{locale: fr}]",
         fix="sweep: {locale: [en, de, fr]}\nexclude: [{locale: fr}]",
     ),
