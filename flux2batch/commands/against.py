@@ -14,6 +14,7 @@ from flux2batch.errors import UsageError
 
 if TYPE_CHECKING:
     from flux2batch.commands.against_shown import Compared
+    from flux2batch.commands.plan_ahead import Elsewhere
     from flux2batch.commands.why_shown import Fate
     from flux2batch.planning.configuration import Configuration
     from flux2batch.planning.plan import Plan, PlanOptions
@@ -43,6 +44,7 @@ class Both:
     """A comparison with both of its sides."""
 
     compared: Compared
+    there: Elsewhere | None  # where it is held against a run directory of the job in which a run could go on
     before: tuple[PlanLine, ...]
     after: tuple[PlanLine, ...]
 
@@ -67,6 +69,7 @@ def held_against(
 ) -> Both:
     """The plan against what `against` names; where nothing is named, its run directory's plan, or the last commit."""
     from flux2batch.commands.against_shown import Compared
+    from flux2batch.commands.plan_ahead import elsewhere
     from flux2batch.planning.comparing import compare, new_values
     from flux2batch.planning.plan import row_of
     from flux2batch.planning.plan_line import line_of
@@ -84,6 +87,7 @@ def held_against(
             difference=difference,
             news=new_values(difference, before.lines) if before.lines else {},
         ),
+        there=elsewhere(plan, Path(named), own=root),
         before=before.lines,
         after=after,
     )

@@ -150,8 +150,9 @@ def command(
                 plan, file, against, root=root, configuration=configuration, options=options, allow_paths=allow_paths
             )
         plans.append((plan, ahead, both))
+    too_dear = [problem for _, ahead, _ in plans for problem in ahead.too_dear]
     if has_errors(problems, strict=strict):
-        fail(problems, strict=strict)
+        fail([*problems, *too_dear], strict=strict)
 
     console = this_console()
     form: Literal["json", "jsonl", "markdown", "text"] = (
@@ -162,7 +163,6 @@ def command(
             _explain(why, plans[0][2], form, stream, console)
             return
         _write(plans, form, stream, console)
-    too_dear = [problem for _, ahead, _ in plans for problem in ahead.too_dear]
     warnings = [
         warning
         for plan, ahead, _ in plans
@@ -218,7 +218,7 @@ def _write(
             case _ if both:
                 printed.print_all(against_shown.lines(plan.name, both.compared, width=width))
                 printed.print("")
-                printed.print_all(plan_shown.ending(plan, ahead))
+                printed.print_all(plan_shown.ending(plan, ahead, both.there))
             case _:
                 printed.print_all(plan_shown.lines(plan, ahead, width=width))
 

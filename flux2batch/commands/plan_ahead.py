@@ -46,6 +46,28 @@ def run_directory_of(plan: Plan, out: Path | None) -> Path:
     return plan.job.folder / "runs" / (f"{plan.run_name}.emulated" if on_this_machine(plan) else plan.run_name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A run directory of the job beside its own, and what a run would cost that goes on there."""
+
+    root: Path
+    emulated: bool
+    ahead: Ahead
+    own: Path  # where a run goes that is not told where
+
+
+def elsewhere(plan: Plan, place: Path, *, own: Path) -> Elsewhere | None:
+    """What a run that goes on in this place would find; None where it is none of the job's, or its own."""
+    if not is_run_directory(place) or place.resolve() == own.resolve():
+        return None
+    with look_into(place) as directory:
+        is_of_the_job = directory.journal.meta("job_name") == plan.name
+        emulated = directory.journal.meta("kind") == "emulated"
+    if not is_of_the_job:
+        return None
+    return Elsewhere(root=place, emulated=emulated, ahead=ahead_of(plan, place, reuse=(), fresh=True), own=own)
+
+
 def nothing_yet(plan: Plan) -> Ahead:
     """Where there is no run directory all shots are new."""
     states = {"new": len(plan), "done": 0, "reused": 0, "left": 0}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from flux2batch.commands.console import Part, column, counted, styled, table
 from flux2batch.commands.markdown_text import escaped
-from flux2batch.commands.plan_ahead import Ahead
+from flux2batch.commands.plan_ahead import Ahead, Elsewhere
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Batch, Plan, PlannedAxis
@@ -39,11 +40,17 @@ def lines(plan: Plan, ahead: Ahead, *, width: int) -> Iterator[Sequence[Part]]:
     yield from ending(plan, ahead)
 
 
-def ending(plan: Plan, ahead: Ahead) -> Iterator[Sequence[Part]]:
-    """What is there already, and what the rest would cost."""
+def ending(plan: Plan, ahead: Ahead, there: Elsewhere | None = None) -> Iterator[Sequence[Part]]:
+    """What is there already, and what the rest would cost; `there` it may be more, or less."""
+    where = ""
+    if there is not None:
+        # Two prices side by side are a riddle unless each says of which run directory it is.
+        new, free = counted(there.ahead.states["new"], "new shot"), ", by the emulator, so nothing" * there.emulated
+        yield f"Going on in {there.root}: {new}, ", styled(spending(there.ahead.to_pay), "bold"), f"{free}."
+        where = f" in {_from_here(there.own)}"
     yield from _states(ahead.states)
     will, amount, of = _spends(plan, ahead)
-    yield (f"{will} ", styled(amount, "bold"), f"{of}. Nothing was sent.")
+    yield (f"{will} ", styled(amount, "bold"), f"{where}{of}. Nothing was sent.")
 
 
 def markdown(plan: Plan, ahead: Ahead, *, since: Sequence[str] = ()) -> str:
@@ -215,6 +222,12 @@ def _spends(plan: Plan, ahead: Ahead) -> tuple[str, str, str]:
     if ahead.too_dear:
         return "Would spend", amount, ", which is more than may be spent"
     return "Will spend", amount, f" of a budget of {show(budget)}{spent}" if budget is not None else ""
+
+
+def _from_here(path: Path) -> Path:
+    """The path as a person would type it, where it lies below the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _span(least: Money, most: Money) -> str:

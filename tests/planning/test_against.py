@@ -559,3 +559,22 @@ def test_what_cannot_be_answered_is_said(plan: Planner, flags: list[str], says: 
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert says in result.stderr
+
+
+def test_against_a_run_on_the_emulator_each_price_says_where_it_is_paid(
+    plan: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Red with the price of a first run alone, which stood unexplained beside what the change comes to."""
+    monkeypatch.chdir(tmp_path)
+    Path("job.yaml").write_text(BOATS, encoding="utf-8")
+    assert run(["run", "job.yaml", "--emulate", "--yes"]) == 0
+    capsys.readouterr()
+    Path("job.yaml").write_text(BOATS.replace("1..3", "1..4"), encoding="utf-8")
+
+    said = plan("job.yaml", "--against", "runs/boats.emulated").stdout
+
+    assert "Going on in runs/boats.emulated: 2 new shots, $0.06, by the emulator, so nothing.\n" in said
+    assert said.endswith("Will spend $0.24 in runs/boats. Nothing was sent.\n")
+    other = Path("other.yaml")
+    other.write_text(BOATS.replace("boats", "others"), encoding="utf-8")
+    assert "Going on" not in plan(other, "--against", "runs/boats.emulated").stdout

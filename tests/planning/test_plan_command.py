@@ -376,3 +376,13 @@ def test_a_plan_is_too_dear_in_the_same_words_whatever_lies_beside_it(plan: Plan
     assert alone.stderr == beside.stderr
     assert "6 new shots cost up to $0.18, the budget is $0.10" in alone.stderr
     assert "3 of them fit: run --up-to-budget buys those" in alone.stderr
+
+
+def test_beside_a_job_that_cannot_be_planned_one_that_is_too_dear_is_told_as_well(plan: Planner, job: Path) -> None:
+    broken = job.with_name("broken.yaml")
+    broken.write_text(BOAT.replace("boats", "broken").replace("1..3", "3..1"), encoding="utf-8")
+
+    said = plan(job, str(broken), "--max-usd", "0.10")
+
+    assert said.exit_code == 4
+    assert ["FB311" in said.stderr, "FB610" in said.stderr] == [True, True]
