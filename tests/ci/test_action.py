@@ -160,7 +160,8 @@ def test_warnings_end_it_where_that_is_asked_for(runner: Runner) -> None:
     assert runner.step("Validate", strict="true").returncode == 3
 
 
-def test_a_plan_over_its_budget_is_an_annotation_and_ends_the_job(runner: Runner) -> None:
+def test_a_plan_over_its_budget_is_an_annotation_and_a_table_and_ends_the_job(runner: Runner) -> None:
+    """Seen red with a step that stopped at the plan, before its table was in the summary and in the comment."""
     (runner.checkout / "jobs" / "boats.yaml").write_text(f"{BOATS}budget: {{max_usd: 0.01}}\n", encoding="utf-8")
     runner.steps("Find the job files")
 
@@ -168,7 +169,21 @@ def test_a_plan_over_its_budget_is_an_annotation_and_ends_the_job(runner: Runner
 
     assert done.returncode == 4
     assert "::error file=jobs/boats.yaml" in done.stdout
+    comment = Path(runner.outputs["comment-file"]).read_text(encoding="utf-8")
+    for said in (runner.summary, comment):
+        assert "| model | size | references | shots | each | together |" in said
+        assert "the budget is $0.01" in said
+
+
+def test_a_plan_of_a_job_that_cannot_be_read_leaves_nothing_behind(runner: Runner) -> None:
+    (runner.checkout / "jobs" / "boats.yaml").write_text("flux2batch: 1\npromt: x\n", encoding="utf-8")
+    runner.steps("Find the job files", jobs="jobs/*.yaml")
+
+    done = runner.step("Plan")
+
+    assert done.returncode == 3
     assert not (runner.temp / "summary.md").exists()
+    assert not (runner.temp / "output").exists()
 
 
 def test_a_push_is_compared_with_what_it_is_told_to(runner: Runner) -> None:
