@@ -12,6 +12,7 @@ from job_file_page import job_file_page
 from flux2batch import cli
 from flux2batch.engine import lifecycle
 from flux2batch.reading import codes
+from flux2batch.reading.codes.code import Code
 
 HERE = Path(__file__).resolve().parent
 _MADE = "<!-- Made from the code by `make docs`; change it there. -->"
@@ -32,8 +33,14 @@ def _errors() -> Iterator[str]:
     yield "A warning changes no exit code unless `--strict` is given."
     yield from ("", "## Codes", "")
     for each in codes.ALL.values():
-        yield from (f"### {each.name}: {each.title}", "", f"{each.cause} Exit code {each.exit_code}.", "")
+        yield from (f"### {each.name}: {each.title}", "", f"{each.cause} {_exit_code(each)}", "")
         yield from ("For example:", "", *_block(each.example), "", "Instead:", "", *_block(each.fix), "")
+
+
+def _exit_code(code: Code) -> str:
+    if code.only_warns:
+        return f"It is a warning; with `--strict` exit code {code.exit_code}."
+    return f"Exit code {code.exit_code}."
 
 
 def commands_page() -> str:

@@ -70,12 +70,14 @@ def _explanation(code: Code, width: int) -> Iterator[tuple[Part, ...]]:
         yield (styled(f"{title}:", "bold"),)
         yield from ((f"  {line}".rstrip(),) for line in text.split("\n"))
     yield ()
-    yield (styled(f"Exit code {code.exit_code}: {dict(EXIT_CODES)[code.exit_code]}.", "dim"),)
+    said = "A warning. With --strict exit code" if code.only_warns else "Exit code"
+    yield (styled(f"{said} {code.exit_code}: {dict(EXIT_CODES)[code.exit_code]}.", "dim"),)
 
 
 def _overview(chosen: Sequence[Code], width: int) -> list[tuple[Part, ...]]:
     columns = [column("code"), column("exit", right=True), column("what it says", shrinks=True)]
-    return table(columns, [(styled(c.name, "bold"), str(c.exit_code), c.title) for c in chosen], width=width)
+    rows = [(styled(c.name, "bold"), f"({c.exit_code})" if c.only_warns else str(c.exit_code), c.title) for c in chosen]
+    return [*table(columns, rows, width=width), (), ("In brackets: a warning, an error with --strict alone.",)]
 
 
 def _exit_codes(width: int) -> list[tuple[Part, ...]]:
@@ -91,6 +93,7 @@ def _as_data(code: Code) -> dict[str, str | int]:
     return {
         "code": code.name,
         "exit_code": code.exit_code,
+        "only_warns": code.only_warns,
         "title": code.title,
         "cause": code.cause,
         "example": code.example,

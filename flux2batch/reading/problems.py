@@ -88,6 +88,7 @@ def _problem(
     notes: Iterable[Note | str],
 ) -> Problem:
     assert code in codes.ALL, f"BUG: {code} has no entry in reading/codes"
+    assert severity == "warning" or not codes.ALL[code].only_warns, f"BUG: {code} is explained as a mere warning"
     return Problem(
         code=code,
         severity=severity,

@@ -219,6 +219,12 @@ def test_explain_takes_a_code_as_it_was_copied(argument: str) -> None:
     assert "For example:" in done.stdout
 
 
+def test_explain_says_of_a_code_that_only_warns_that_its_exit_code_is_that_of_strict() -> None:
+    assert "A warning. With --strict exit code 3: " in run("explain", "FB318").stdout
+    assert "\nExit code 3: " in run("explain", "FB204").stdout
+    assert re.search(r"FB318 +\(3\)  ", run("explain").stdout)
+
+
 def test_explain_lists_exit_codes_and_codes() -> None:
     exits, all_codes = run("explain", "exit-codes"), run("explain")
 

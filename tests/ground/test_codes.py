@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from flux2batch.cli import EXIT_CODES
 from flux2batch.reading import codes
 from flux2batch.reading.codes.code import Code
+from flux2batch.reading.problems import error
 
 ROOT = Path(__file__).resolve().parents[2]
 _PYTHON_WORDS = re.compile(
@@ -48,6 +50,27 @@ def test_every_code_in_the_source_has_an_entry() -> None:
     }
 
     assert {(name, file) for name, file in used if name not in codes.ALL} == set()
+
+
+def test_a_code_that_is_said_as_nothing_but_a_warning_is_explained_as_one() -> None:
+    """The other way round is held where a problem is made: an error of such a code is a bug there."""
+    said: dict[str, set[str]] = {}
+    for path in (ROOT / "flux2batch").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call):
+                by = ast.unparse(call.func).rpartition(".")[2]
+                for given in call.args:
+                    if isinstance(given, ast.Constant) and given.value in codes.ALL:
+                        said.setdefault(given.value, set()).add(by)
+
+    only_warn = {code for code, by in said.items() if by <= {"warn", "warning"}}
+    assert only_warn >= {"FB117", "FB318", "FB609"}
+    assert {code for code in only_warn if not codes.ALL[code].only_warns} == set()
+
+
+def test_an_error_of_a_code_that_only_warns_is_a_bug() -> None:
+    with pytest.raises(AssertionError, match="BUG: FB318"):
+        error("FB318", "an old encoding", where=None)
 
 
 @pytest.mark.parametrize("page", ["errors", "commands", "lifecycle", "job-file"])

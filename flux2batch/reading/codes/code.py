@@ -15,3 +15,4 @@ class Code:
     cause: str  # why this is reported, in a sentence or two
     example: str  # the smallest piece of a job file (or command) that earns it
     fix: str  # the same, mended, or what to do
+    only_warns: bool = False  # no problem of it is ever an error: its exit code is that of --strict

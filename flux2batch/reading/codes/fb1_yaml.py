@@ -134,6 +134,7 @@ CODES: tuple[Code, ...] = (
         cause="'007' is the number 7, as in YAML 1.2; other tools read 010 as 8, and an article number loses zeros.",
         example="seed: 007",
         fix='seed: 7\n\nor, where the zeros matter: sku: "007"',
+        only_warns=True,
     ),
     Code(
         name="FB120",

@@ -65,9 +65,10 @@ CODES: tuple[Code, ...] = (
         exit_code=3,
         title="the placeholder of another tool",
         cause="A word in braces, angle brackets or behind $ is the name of something that the job knows, but stands "
-        "in the prompt as it is. It is only a warning: the text may mean it.",
+        "in the prompt as it is, which the text may mean.",
         example='prompt: "a boat on a {colour} sea"',
         fix='prompt: "a boat on a {{ colour }} sea"',
+        only_warns=True,
     ),
     Code(
         name="FB308",
@@ -168,8 +169,9 @@ CODES: tuple[Code, ...] = (
         exit_code=3,
         title="a table in an old encoding",
         cause="A CSV file is not UTF-8, so it was read as Windows-1252, in which Excel saves 'CSV' in many "
-        "countries. It is a warning: where the guess is wrong, letters with accents are wrong.",
+        "countries. Where the guess is wrong, letters with accents are wrong.",
         example="a CSV file saved by Excel as 'CSV (comma delimited)'",
         fix="In Excel, save as 'CSV UTF-8 (comma delimited)'.",
+        only_warns=True,
     ),
 )

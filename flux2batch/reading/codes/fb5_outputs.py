@@ -43,8 +43,9 @@ CODES: tuple[Code, ...] = (
         exit_code=4,
         title="pictures that are no longer where the run put them",
         cause="The run directory's journal knows pictures that were paid for and are not there any more: deleted or "
-        "moved by hand, as a rule. They are not bought again without being asked. A warning, unless --strict.",
+        "moved by hand, as a rule. They are not bought again without being asked.",
         example="rm runs/boats/red-1.png\nflux2batch plan job.yaml",
         fix="Put them back, or buy them again: flux2batch retry --missing.",
+        only_warns=True,
     ),
 )

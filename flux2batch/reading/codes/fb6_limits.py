@@ -73,20 +73,21 @@ CODES: tuple[Code, ...] = (
         exit_code=5,
         title="shots that another run may be paying for",
         cause="A run directory beside this one, or one named by --reuse, has asked for the same shots and does not "
-        "know yet what became of them. Asked for here as well, they would be paid for twice. A warning, "
-        "unless --strict.",
+        "know yet what became of them. Asked for here as well, they would be paid for twice.",
         example="flux2batch run a.yaml &\nflux2batch run same-shots.yaml",
         fix="Let the other run end, or settle its shots with flux2batch resolve; then run this one, which takes over "
         "its pictures.",
+        only_warns=True,
     ),
     Code(
         name="FB609",
         exit_code=4,
         title="a model's default has changed",
         cause="Every default is part of what is asked for, so that it cannot change in silence. Pictures that were "
-        "made with the old default are kept, and the same job now asks for others. A warning, unless --strict.",
+        "made with the old default are kept, and the same job now asks for others.",
         example="model: bfl/flux-2-flex  # its guidance was 4.5 by default",
         fix="model: bfl/flux-2-flex\nparams: {guidance: 4.5}",
+        only_warns=True,
     ),
     Code(
         name="FB610",

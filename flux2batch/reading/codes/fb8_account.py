@@ -32,5 +32,6 @@ CODES: tuple[Code, ...] = (
         "sent, and is passed over with this warning.",
         example="# .env\nHTTPS_PROXY=http://proxy.example:3128",
         fix="Set it in the environment, or in the user's own config.toml.",
+        only_warns=True,
     ),
 )
