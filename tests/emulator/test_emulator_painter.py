@@ -14,9 +14,10 @@ from PIL import Image, ImageChops, ImageFont, ImageStat
 from flux2batch.emulator.bfl_rules import ENDPOINTS
 from flux2batch.emulator.colours import colours_in
 from flux2batch.emulator.painter import Card, Wish, draw, paint
-from flux2batch.emulator.painting.lettering import panel_height, print_caption, words
+from flux2batch.emulator.painting.lettering import mark, panel_height, print_caption, words
 from flux2batch.emulator.painting.palette import INK, INKS
 from flux2batch.emulator.painting.signs import BEYOND_ASCII, apart, in_signs_of_the_font
+from flux2batch.pictures.trimming import trim
 
 
 def wish(**changed: Any) -> Wish:
@@ -199,13 +200,47 @@ def test_the_corner_of_every_picture_says_emulated() -> None:
     """The mark is the same shape over any scene; the corner beside it is not."""
 
     def corner(left: int, **changed: Any) -> bytes:
-        return draw(wish(**changed)).crop((left, 0, left + 48, 12)).tobytes()
+        return draw(wish(**changed)).crop((left, 13, left + 48, 13 + 12)).tobytes()
 
     other = {"seed": 7, "model": "fal-ai/flux-2/flash", "prompt": "a fox", "guidance": 9.0}
 
-    assert corner(384 - 48) == corner(384 - 48, **other)
-    assert len(set(corner(384 - 48))) > 3
+    assert corner(384 - 20 - 48) == corner(384 - 20 - 48, **other)
+    assert len(set(corner(384 - 20 - 48))) > 3
     assert corner(0) != corner(0, **other)
+
+
+# The last two are those of which most is cut away: a tenth, of one direction or the other.
+@pytest.mark.parametrize("exact", [(1200, 628), (1080, 1350), (300, 250), (1000, 900), (900, 1000)])
+def test_the_mark_is_whole_on_a_picture_that_is_trimmed(exact: tuple[int, int]) -> None:
+    wide, high = (1000, 1000) if 1000 in exact else tuple(-(-side // 16) * 16 for side in exact)
+    canvas = Image.new("L", (wide, high))
+    mark(canvas)
+    came = canvas.point(lambda value: 255 if value else 0)
+    sink = io.BytesIO()
+    came.convert("RGB").save(sink, "PNG")
+
+    kept = Image.open(io.BytesIO(trim(sink.getvalue(), exact))).convert("L")
+
+    left, top, right, bottom = kept.point(lambda value: 255 if value > 100 else 0).getbbox() or (0, 0, 0, 0)
+    drawn = came.getbbox() or (0, 0, 0, 0)
+    assert abs((right - left) - (drawn[2] - drawn[0])) <= 2
+    assert abs((bottom - top) - (drawn[3] - drawn[1])) <= 2
+    assert 0 < left < right < exact[0]
+    assert 0 < top < bottom < exact[1]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 96), (256, 256), (1200, 640)])
+def test_prompts_that_differ_only_behind_what_is_printed_make_pictures_that_differ(size: tuple[int, int]) -> None:
+    """A corrected headline is seen, and told by hash."""
+    summer, autumn = (
+        drawn(prompt=f"{LONG * 3} with the headline '{word}'", width=size[0], height=size[1])
+        for word in ("Sommer", "Herbst")
+    )
+
+    box = ImageChops.difference(summer, autumn).getbbox()
+
+    assert box is not None
+    assert box[1] >= size[1] - max(panel_height(*size) // 2, 2), "only the sign below the words"
 
 
 def printed(text: str, size: int = 20) -> Image.Image:

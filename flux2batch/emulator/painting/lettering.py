@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import textwrap
 from functools import lru_cache
 
@@ -27,8 +29,9 @@ def panel_height(width: int, height: int) -> int:
 
 
 def print_caption(canvas: Image.Image, prompt: str, parameters: str, *, panel: int, swatches: int) -> None:
-    """The prompt, the parameters and the named colours, below the scene."""
+    """The prompt, the parameters, the sign of the whole prompt and the named colours, below the scene."""
     if not panel:
+        _print_dots(canvas, sign_of(prompt))
         return
     top, margin, gap = canvas.height - panel, max(4, canvas.width // 64), max(2, panel // 12)
     size = max(8, min(round((panel - 3 * gap) / _ALL_LINES), round(canvas.width / 34)))
@@ -37,16 +40,33 @@ def print_caption(canvas: Image.Image, prompt: str, parameters: str, *, panel: i
     height = panel - beside - gap
     lines = _wrapped(in_signs_of_the_font(prompt), room, size, at_most=2 if height >= 2 * _LINE * size else 1)
     canvas.paste(words("\n".join(lines), size=size, width=room, height=height), (margin, top + gap))
-    facts = words(
-        parameters, size=max(8, round(size * 0.86)), width=canvas.width - 2 * margin, height=beside, faint=True
-    )
+    small = max(8, round(size * 0.86))
+    sign = sign_of(prompt)
+    wide = min(round(_font(small).getlength(sign)) + 1, canvas.width - 2 * margin)
+    left = canvas.width - margin - wide
+    facts = words(parameters, size=small, width=left - gap - margin, height=beside, faint=True)
     canvas.paste(facts, (margin, canvas.height - beside))
+    canvas.paste(words(sign, size=small, width=wide, height=beside, faint=True), (left, canvas.height - beside))
     pen = ImageDraw.Draw(canvas)
     for number in range(min(swatches, SWATCHES)):
         right = canvas.width - margin - number * size * 2
         pen.rectangle(
             (right - round(size * 1.6), top + gap, right, top + gap + round(size * 1.6)), fill=SWATCH + number
         )
+
+
+def sign_of(prompt: str) -> str:
+    """The whole prompt in six signs: two that begin alike can be told apart, where only their beginning is printed."""
+    return hashlib.sha256(prompt.encode(errors="backslashreplace")).hexdigest()[:6]
+
+
+def _print_dots(canvas: Image.Image, sign: str) -> None:
+    """The sign where there is no room for letters: its 24 bits along the lower edge."""
+    side, bottom = max(1, canvas.width // 24), canvas.height - 1
+    pen = ImageDraw.Draw(canvas)
+    for number, bit in enumerate(f"{int(sign, 16):024b}"):
+        ink = INK + INKS - 1 if bit == "1" else INK
+        pen.rectangle((number * side, bottom - 1, (number + 1) * side - 1, bottom), fill=ink)
 
 
 def _wrapped(prompt: str, room: int, size: int, *, at_most: int) -> list[str]:
@@ -82,13 +102,18 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
+_MOST_TRIMMED = 0.05
+"""What `{exact: WxH}` may cut away of each side: at most a tenth of the picture, half of it on either side."""
+
+
 def mark(canvas: Image.Image) -> None:
-    """Say in a corner that nobody should take it for the real thing."""
+    """Say near a corner that nobody should take it for the real thing, and where no trimming cuts it off."""
     size = max(8, min(canvas.size) // 48)
     if min(canvas.size) < 96:
         return
     label = _label(size)
-    canvas.paste(label, (canvas.width - label.width, 0))
+    right, top = math.ceil(canvas.width * _MOST_TRIMMED), math.ceil(canvas.height * _MOST_TRIMMED)
+    canvas.paste(label, (canvas.width - right - label.width, top))
 
 
 @lru_cache(maxsize=64)
