@@ -200,12 +200,13 @@ def test_the_corner_of_every_picture_says_emulated() -> None:
     """The mark is the same shape over any scene; the corner beside it is not."""
 
     def corner(left: int, **changed: Any) -> bytes:
-        return draw(wish(**changed)).crop((left, 13, left + 48, 13 + 12)).tobytes()
+        return draw(wish(**changed)).crop((left, 16, left + 48, 16 + 12)).tobytes()
 
     other = {"seed": 7, "model": "fal-ai/flux-2/flash", "prompt": "a fox", "guidance": 9.0}
 
-    assert corner(384 - 20 - 48) == corner(384 - 20 - 48, **other)
-    assert len(set(corner(384 - 20 - 48))) > 3
+    mark_at = 384 - 24 - 48
+    assert corner(mark_at) == corner(mark_at, **other)
+    assert len(set(corner(mark_at))) > 3
     assert corner(0) != corner(0, **other)
 
 
