@@ -23,10 +23,25 @@ _CREATE = (
     | getattr(os, "O_BINARY", 0)
 )
 
-HAS_OPENAT = directories.HAS_OPENAT and {os.mkdir, os.link, os.unlink, os.rename} <= os.supports_dir_fd
+HAS_OPENAT = directories.HAS_OPENAT and {os.mkdir, os.rmdir, os.link, os.unlink, os.rename} <= os.supports_dir_fd
 
 # What systems answer where there are no hard links: FAT, some file systems of networks, the root's too many.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+# What systems answer of a folder that is not to be removed: it holds something, is a link or a file, is gone, is a
+# mount point, or belongs to somebody else.
+_STAYS = frozenset(
+    {
+        errno.ENOTEMPTY,
+        errno.EEXIST,
+        errno.ENOTDIR,
+        errno.ENOENT,
+        errno.ELOOP,
+        errno.EBUSY,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
 
 
 class Folder(Directory, Protocol):
@@ -37,6 +52,10 @@ class Folder(Directory, Protocol):
     def create(self, name: str) -> int: ...
 
     def remove(self, name: str) -> None: ...
+
+    def remove_empty(self, name: str) -> bool:
+        """Remove a folder that holds nothing. False where it holds something, or is no folder, and stays."""
+        ...
 
     def link(self, name: str, target: Folder, new: str) -> bool:
         """Give a file a second name, never one that is taken. False where this file system has no such thing."""
@@ -70,6 +89,9 @@ class ByDescriptor(directories.ByDescriptor):
     def remove(self, name: str) -> None:
         os.unlink(name, dir_fd=self._descriptor)
 
+    def remove_empty(self, name: str) -> bool:
+        return _removed(lambda: os.rmdir(name, dir_fd=self._descriptor))
+
     def link(self, name: str, target: Folder, new: str) -> bool:
         assert isinstance(target, ByDescriptor)
         here, there = self._descriptor, target._descriptor
@@ -98,6 +120,9 @@ class ByPath(directories.ByPath):
     def remove(self, name: str) -> None:
         (self._path / name).unlink()
 
+    def remove_empty(self, name: str) -> bool:
+        return self.look(name) == "folder" and _removed((self._path / name).rmdir)
+
     def link(self, name: str, target: Folder, new: str) -> bool:
         assert isinstance(target, ByPath)
         there = target._path
@@ -117,6 +142,16 @@ class ByPath(directories.ByPath):
 
 def _identity(state: os.stat_result) -> tuple[int, int]:
     return state.st_dev, state.st_ino
+
+
+def _removed(remove: Callable[[], None]) -> bool:
+    try:
+        remove()
+    except OSError as problem:
+        if problem.errno in _STAYS:
+            return False
+        raise
+    return True
 
 
 def _linked(link: Callable[[], None]) -> bool:

@@ -5,11 +5,12 @@ Rules that hold this file together:
 - A file is written under another name, `.NAME.N.part`, synced, and then *linked* to its own: linking, unlike renaming,
   cannot replace what is there. Where a file system has no links it is renamed after a look. The folders that hold the
   new entries are synced, and only then is the picture said to be placed.
-- No picture is ever overwritten or deleted, whoever made it. The same picture at the same place is taken as done: a
-  crash between the last step and the journal's leaves exactly that.
+- No picture is ever overwritten or deleted, whoever made it, and no folder that holds anything. The same picture at the
+  same place is taken as done: a crash between the last step and the journal's leaves exactly that.
 - What a file says and where it stands is answered with a value. What the machine cannot do is raised as MachineError
   with the name of the file: it ends the run.
-- There is no state but what the folders say, so several threads may place, move and adopt at once.
+- There is no state but what the folders say, so several threads may place, move and adopt at once. Only `tidy` is for
+  before that: a folder that it removes may be one that another thread has just entered.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -119,6 +120,19 @@ class Gallery:
             finally:
                 root.close()
         return tuple(removed)
+
+    def tidy(self, left: Iterable[str]) -> None:
+        """Remove the folders of these paths that are empty since their pictures were moved, and those around them."""
+        folders: dict[tuple[str, ...], str] = {}
+        for path in left:
+            *names, picture = path.split("/")
+            folders |= {tuple(names[:depth]): picture for depth in range(1, len(names) + 1)}
+        for folder, picture in sorted(folders.items(), key=lambda item: len(item[0]), reverse=True):
+            around = "/".join((*folder[:-1], picture))
+            with self._doing(around), suppress(_Blocked), self._walk(around, make=False) as spot:
+                if spot is not None and spot.folder.remove_empty(folder[-1]):
+                    spot.folder.sync()
+                    self._synced.discard(folder)
 
     def missing(self, path: str, *, sha256: str) -> str | None:
         """Why the picture of the journal is not at its path any more, or None where it is there unchanged."""

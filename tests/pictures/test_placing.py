@@ -522,3 +522,52 @@ def test_a_name_of_the_greatest_length_is_placed_and_moved(tmp_path: Path) -> No
 
     assert isinstance(here.place(FOX, name), Placed)
     assert isinstance(here.move(name, paths.earlier_path(name, "f" * 32), sha256=sha(FOX)), Placed)
+
+
+def folders_in(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_dir() and not path.is_symlink())
+
+
+def test_folders_that_moving_emptied_are_removed_up_to_the_run_directory(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    root.mkdir()
+    here = gallery(root)
+    for path in ("de/summer/fox.png", "de/summer/clock.png", "en/fox.png"):
+        assert isinstance(here.place(FOX, path), Placed)
+    (root / "mine").mkdir()
+
+    left = ["de/summer/fox.png", "de/summer/clock.png", "en/fox.png"]
+    for number, path in enumerate(left):
+        assert isinstance(here.move(path, f"{number}.png", sha256=sha(FOX)), Placed)
+    here.tidy(left)
+
+    assert folders_in(root) == ["mine"]
+    assert isinstance(here.place(CLOCK, "de/summer/fox.png"), Placed), "and are made again where they are wanted again"
+
+
+@pytest.mark.parametrize("held", ["note.txt", ".hidden", "inner/"])
+def test_a_folder_that_holds_anything_else_stays(tmp_path: Path, held: str) -> None:
+    here = gallery(tmp_path)
+    here.place(FOX, "de/summer/fox.png")
+    if held.endswith("/"):
+        (tmp_path / "de" / held).mkdir()
+    else:
+        (tmp_path / "de" / held).write_text("somebody's")
+
+    here.move("de/summer/fox.png", "fox.png", sha256=sha(FOX))
+    here.tidy(["de/summer/fox.png"])
+
+    assert folders_in(tmp_path) == (["de", "de/inner"] if held.endswith("/") else ["de"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="making a symlink needs a right there")
+def test_no_folder_is_removed_through_a_symlink_nor_the_symlink_itself(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    root.mkdir()
+    (elsewhere / "summer").mkdir(parents=True)
+    (root / "de").symlink_to(elsewhere)
+
+    gallery(root).tidy(["de/summer/fox.png", "../elsewhere/summer/fox.png", "gone/fox.png"])
+
+    assert (root / "de").is_symlink()
+    assert (elsewhere / "summer").is_dir()
