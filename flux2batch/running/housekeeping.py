@@ -51,12 +51,14 @@ Record = Callable[[Sequence[Fact]], None]
 def put_in_order(
     gallery: Gallery, journal: Journal, standing: Standing, reconciled: Reconciliation, root: Path, record: Record
 ) -> None:
-    """Sweep, take back, move, note what is missing."""
+    """Sweep, take back, move, remove the folders that this emptied, note what is missing."""
     gallery.sweep()
     record([(shot, Withdrawn()) for shot in reconciled.withdrawn])
-    for move in _in_steps(reconciled.moves):
+    moves = tuple(_in_steps(reconciled.moves))
+    for move in moves:
         fact = _make(gallery, move, journal.life(move.shot))
         record([(move.shot, fact)] if fact else [])
+    gallery.tidy(path for move in moves for path in move.old)
     for shot, one in standing.ended.items():
         if one.phase is Phase.DONE and any(not (root / path).is_file() for path in one.paths):
             record([(shot, Missed(path=path)) for path in _gone(journal.life(shot), root)])

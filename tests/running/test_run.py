@@ -83,6 +83,12 @@ def test_a_changed_path_moves_files_and_costs_nothing(trial: Trial) -> None:
     assert set(trial.pictures().values()) == set(before.values())
     assert sorted(trial.pictures()) == ["blue/1.png", "blue/2.png", "red/1.png", "red/2.png"]
 
+    trial.change("{{ colour }}/{{ seed }}", "{{ seed }}/{{ colour }}")
+    trial.run()
+
+    assert sorted(trial.pictures()) == ["1/blue.png", "1/red.png", "2/blue.png", "2/red.png"]
+    assert not (trial.root / "blue").exists(), "a folder that the move emptied is gone"
+
 
 def test_swapped_paths_are_swapped(trial: Trial) -> None:
     trial.run()
