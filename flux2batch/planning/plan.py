@@ -29,6 +29,7 @@ from flux2batch.planning.shots.totals import Batch, Tally, Totals
 from flux2batch.planning.sweep.selection import Selection, place_of_flag
 from flux2batch.planning.sweep.shards import Shard
 from flux2batch.planning.sweep.spread import ranks
+from flux2batch.planning.tables.tables import Table
 from flux2batch.reading.job import Job
 from flux2batch.reading.problems import Problem, error, has_errors, in_order, warning
 
@@ -123,6 +124,11 @@ class Plan:
         """What its run directory is called: shards that meet on one machine have one each."""
         shard = self.shard
         return self.name if shard is None else f"{self.name}.shard-{shard.number}-of-{shard.count}"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables of the job, with the rows that their filters keep."""
+        return self._prepared.tables
 
     @property
     def all_shots(self) -> int:

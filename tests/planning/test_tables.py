@@ -267,6 +267,65 @@ def test_a_filter_that_keeps_no_row_is_told_what_the_cells_hold(tmp_path: Path, 
     assert [(problem.code, problem.help) for problem in problems] == [("FB312", help)]
 
 
+SHORT = [
+    # what                                  content                                                   said
+    ("cells slipped to the left",           "sku,name,status\nm1,mug,ready\nt2,ready\nc3,cap,ready\n", ["t.csv:3:1 FB313 2 cells, header has 3, so status is empty here"]),
+    ("several rows",                        "a,b,c,d\n1,2,3,4\n1,2,3\n1,2\n\n1,2,3\n",                ["t.csv:3:1 FB313 3 cells, header has 4, so d is empty here; the same in 2 lines: 4, 6"]),
+    ("two of two",                          "a,b\n1,2\n1\n",                                           ["t.csv:3:1 FB313 1 cell, header has 2, so b is empty here"]),
+    ("two cells too few",                   "a,b,c,d\n1,2,3,4\n1,2\n",                                 ["t.csv:3:1 FB313 2 cells, header has 4, so c and d are empty here"]),
+    ("what may be empty, left out",         "sku,status,note\nm1,ready,\nt2,ready\nc3,ready,new\n",    []),
+    ("what is empty in all rows, left out", "sku,name,note\nm1,mug\nt2,tote\n",                        []),
+    ("blank lines, and commas alone",       "a,b,c\n1,2,3\n\n,\n  \n",                                 []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "said"), [pytest.param(*rest, id=what) for what, *rest in SHORT])
+def test_a_row_with_a_cell_too_few_is_told_unless_a_spreadsheet_would_leave_it_out(
+    tmp_path: Path, content: str, said: list[str]
+) -> None:
+    tables, problems = load(tmp_path, "{file: t.csv}", {"t.csv": content})
+
+    assert [line.partition(" | ")[0] for line in complaints(problems, tmp_path)] == said
+    assert {problem.severity for problem in problems} <= {"warning"}
+    assert list(tables) == ["t"]
+
+
+BLANKS = [
+    # filter                            said
+    ("status == 'ready'",               "t.csv:3:1 FB319 this row is left out because of a blank: status is 'ready '; the same in 2 lines: 4, 6"),
+    ("status in ['ready', 'done']",     "t.csv:3:1 FB319 this row is left out because of a blank: status is 'ready '; the same in 2 lines: 4, 6"),
+    ("status != 'draft'",               "t.csv:5:1 FB319 this row is kept because of a blank: status is '\u00a0draft'"),
+    ("status | trim == 'ready'",        None),
+    ("sku == 'm1'",                     None),
+    ("'ead' in status",                 None),
+    ("stock < 3",                       None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "said"), BLANKS)
+def test_a_blank_that_decides_about_a_row_is_told(tmp_path: Path, rows: str, said: str | None) -> None:
+    content = "sku,status,stock\nm1,ready,1\nt2,ready ,2\nc3, ready, 3\nd4,\u00a0draft,4\ne5,ready\t,5\n"
+    tables, problems = load(tmp_path, f'{{file: t.csv, rows: "{rows}"}}', {"t.csv": content})
+
+    expected = [] if said is None else [f"{said} | remove the blank, or compare with status | trim"]
+    assert complaints(problems, tmp_path) == expected
+    assert {problem.severity for problem in problems} <= {"warning"}
+    assert list(tables) == ["t"]
+
+
+def test_a_table_says_how_many_of_its_rows_are_kept(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {"t.csv": ROWS}
+    ready, _ = load(tmp_path, "{file: t.csv, rows: \"status == 'ready'\"}", files)
+    every, _ = load(tmp_path, "{file: t.csv, rows: sku}", files)
+    unfiltered, _ = load(tmp_path, "{file: t.csv}", files)
+
+    assert [table["t"].share for table in (ready, every, unfiltered) if isinstance(table["t"], Table)] == [
+        "2 of 3 rows of t.csv",
+        "3 of 3 rows of t.csv",
+        None,
+    ]
+
+
 def test_a_row_that_is_left_out_needs_no_key(tmp_path: Path) -> None:
     content = "sku,status\nm1,ready\n,draft\nm1,draft\n"
     tables, problems = load(tmp_path, "{file: t.csv, key: sku, rows: \"status == 'ready'\"}", {"t.csv": content})

@@ -48,6 +48,7 @@ class Prepared:
     findings: Findings
     shelf: Callable[[], ReferenceShelf]  # always the same one; a job without references never asks for it
     axes: tuple[Axis, ...]
+    tables: tuple[Table, ...]
 
 
 def prepare(
@@ -92,7 +93,13 @@ class _Preparing:
         axes = (*sweep, *(axis for group in zips for axis in group), *draws)
         grid = Grid(sweep, [group for group in zips if group], draws)
         script = self._script(grid, tables, is_small=self._is_small_enough(grid))
-        return Prepared(script=script, findings=self.findings, shelf=lambda: self.shelf, axes=axes)
+        return Prepared(
+            script=script,
+            findings=self.findings,
+            shelf=lambda: self.shelf,
+            axes=axes,
+            tables=tuple(table for table in tables.values() if isinstance(table, Table)),
+        )
 
     def _judge_name(self) -> None:
         """The name becomes a folder, so it must be one on every system."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ MAX_COLUMNS = 1_000
 MAX_CELL = 65_536
 MAX_FAULTS = 50
 """Of one file: whoever has more has one fault that shows in every row."""
+_LISTED_LINES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +92,11 @@ class DataFile:
     @cached_property
     def _lines(self) -> list[str]:
         return [line.rstrip("\r") for line in (self._text or "").replace("\r\n", "\n").split("\n")]
+
+
+def and_lines(lines: Sequence[int]) -> str:
+    """What a warning about one row says of further rows of which the same is true."""
+    if not lines:
+        return ""
+    listed = ", ".join([*map(str, lines[:_LISTED_LINES]), *["…"] * (len(lines) > _LISTED_LINES)])
+    return f"; the same in line {listed}" if len(lines) == 1 else f"; the same in {len(lines):,} lines: {listed}"

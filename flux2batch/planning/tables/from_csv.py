@@ -12,9 +12,9 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from flux2batch.planning.tables.content import MAX_CELL, MAX_COLUMNS, MAX_ROWS, DataFile, FileRow, FileRows
+from flux2batch.planning.tables.content import MAX_CELL, MAX_COLUMNS, MAX_ROWS, DataFile, FileRow, FileRows, and_lines
 
 _SEPARATORS = ",;\t|"
 
@@ -147,6 +147,7 @@ def _columns(file: DataFile, line: int, cells: list[str]) -> list[str] | None:
 
 def _rows(file: DataFile, columns: list[str], records: Iterator[tuple[int, list[str]]]) -> tuple[FileRow, ...]:
     rows: list[FileRow] = []
+    short: dict[int, int] = {}  # the lines with too few cells, and how many they have
     for line, cells in records:
         if len(rows) >= MAX_ROWS:
             file.complain(f"more than {MAX_ROWS:,} rows", line=line, help="split the table")
@@ -160,10 +161,31 @@ def _rows(file: DataFile, columns: list[str], records: Iterator[tuple[int, list[
         if any(len(cell) > MAX_CELL for cell in cells):
             file.complain(f"a cell is longer than {MAX_CELL:,} characters", line=line)
             continue
+        if len(cells) < len(columns):
+            short[line] = len(cells)
         padded = [*cells, *[""] * (len(columns) - len(cells))]
         filled = ((name, cell if cell.strip() else None) for name, cell in zip(columns, padded, strict=True))
         rows.append(FileRow(line=line, cells=dict(filled)))
+    if short:
+        _warn_of_short_rows(file, columns, rows, short)
     return tuple(rows)
+
+
+def _warn_of_short_rows(file: DataFile, columns: list[str], rows: list[FileRow], short: Mapping[int, int]) -> None:
+    """A spreadsheet leaves out empty cells at the end of a row. Where no whole row has them empty, one is missing
+    further to the left more likely, and all behind it stand in the wrong column."""
+    whole = [row for row in rows if row.line not in short]
+    never_empty = [name for name in columns if whole and all(row.cells[name] is not None for row in whole)]
+    told = [line for line, count in short.items() if set(columns[count:]).intersection(never_empty)]
+    if not told:
+        return
+    count = short[told[0]]
+    empty = columns[count:]
+    cells = "1 cell" if count == 1 else f"{count} cells"
+    are = "is" if len(empty) == 1 else "are"
+    message = f"{cells}, header has {len(columns)}, so {' and '.join(empty)} {are} empty here{and_lines(told[1:])}"
+    help = "an empty cell keeps its separator: without it, all cells behind it slip to the left"
+    file.warn("FB313", message, line=told[0], help=help)
 
 
 def _ragged_help(cells: list[str], columns: list[str]) -> str | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from flux2batch.planning.files.folder import FileFault, JobFolder
+from flux2batch.planning.tables.blanks import Decided, warn_of_blanks, without_blanks
 from flux2batch.planning.tables.content import MAX_BYTES, DataFile, FileMapping, FileRow, FileRows
 from flux2batch.planning.tables.no_match import what_there_is
 from flux2batch.planning.templates.column_names import cannot_stand_bare
@@ -50,6 +52,15 @@ class Table:
     columns: tuple[str, ...]
     key: tuple[str, ...]
     rows: tuple[Row, ...]
+    all_rows: int  # of the file
+    is_filtered: bool
+
+    @property
+    def share(self) -> str | None:
+        """How many rows the filter keeps, in words; None where there is no filter."""
+        if not self.is_filtered:
+            return None
+        return f"{len(self.rows):,} of {self.all_rows:,} {'row' if self.all_rows == 1 else 'rows'} of {self.file}"
 
     @cached_property
     def keyed(self) -> KeyedTable:
@@ -177,7 +188,15 @@ class _Loading:
         self._check_keys(made)
         if rows is None or has_errors(self.file.problems):
             return None
-        return Table(name=self.source.name, file=self.file.path, columns=content.columns, key=self.key, rows=made)
+        return Table(
+            name=self.source.name,
+            file=self.file.path,
+            columns=content.columns,
+            key=self.key,
+            rows=made,
+            all_rows=len(content.rows),
+            is_filtered=self.source.rows is not None,
+        )
 
     def _constant(self, content: FileMapping) -> Constant | None:
         for name, given in (("key", self.source.key), ("rows", self.source.rows)):
@@ -237,18 +256,24 @@ class _Loading:
             return None
 
         kept: list[FileRow] = []
+        decided: list[Decided] = []
+        asked_about = sorted(wanted.names.intersection(content.columns), key=wanted.name_span)
         for row in content.rows:
             answer = self._asked(wanted, row, constants)
             if answer is None:
                 return None
             if answer:
                 kept.append(row)
+            stripped, changed = without_blanks(row, asked_about)
+            if changed and self._is_otherwise(answer, wanted, stripped, constants):
+                decided.append(Decided(row=row, columns=changed, is_kept=answer))
         if content.rows and not kept:
             where = self.job.document.place(steps)
             message = f"none of the {len(content.rows)} rows of '{self.file.path}' matches"
-            asked_about = sorted(wanted.names.intersection(content.columns), key=wanted.name_span)
             there = what_there_is(self.source.rows, asked_about, content.rows)
             self.file.problems.append(error("FB312", message, where=where, steps=steps, help=there))
+        else:
+            warn_of_blanks(self.file, decided)
         return kept
 
     def _asked(self, wanted: Expression, row: FileRow, constants: Mapping[str, Any]) -> bool | None:
@@ -257,6 +282,12 @@ class _Loading:
         except TemplateFault as fault:
             self._complain_of_filter(fault, note=f"in {self._about(row)}")
             return None
+
+    def _is_otherwise(self, answer: bool, wanted: Expression, row: FileRow, constants: Mapping[str, Any]) -> bool:
+        """Whether the filter judges this row, which nobody wrote so, otherwise. What it cannot judge says nothing."""
+        with suppress(TemplateFault):
+            return bool(wanted.evaluate({**constants, **self._row(row).data})) is not answer
+        return False
 
     def _complain_of_filter(self, fault: TemplateFault, note: str | None = None) -> None:
         steps = (*self.source.steps, "rows")

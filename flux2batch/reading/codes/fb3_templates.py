@@ -125,7 +125,9 @@ CODES: tuple[Code, ...] = (
         exit_code=3,
         title="a table that cannot be read",
         cause="A CSV, TSV or XLSX file has no header, two columns of one name, a row with another number of cells "
-        "than the header, keys that are missing or stand twice, or is no such file.",
+        "than the header, keys that are missing or stand twice, or is no such file. A row with fewer cells is read "
+        "as if empty ones followed, as spreadsheets leave them out; where no other row has them empty, it is a "
+        "warning: a separator is missing in it, perhaps, and its cells stand in the wrong columns.",
         example="sku,name\nmug-01,enamel mug,blue",
         fix="sku,name,colour\nmug-01,enamel mug,blue",
     ),
@@ -173,5 +175,14 @@ CODES: tuple[Code, ...] = (
         example="a CSV file saved by Excel as 'CSV (comma delimited)'",
         fix="In Excel, save as 'CSV UTF-8 (comma delimited)'.",
         only_warns=True,
+    ),
+    Code(
+        name="FB319",
+        exit_code=3,
+        title="a blank that decides about a row",
+        cause="`rows` compares letter by letter, and a cell has a blank before or behind its text, which nobody sees. "
+        "Without it the row would be kept, or left out. It is a warning.",
+        example='sku,status\nmug-01,"ready "',
+        fix="sku,status\nmug-01,ready",
     ),
 )
