@@ -27,6 +27,7 @@ class Checked:
     name: str
     job: Job | None
     shots: int | None  # None where they were not counted
+    shares: tuple[str, ...]  # how many rows each filter of a table keeps
     problems: tuple[Problem, ...]
 
 
@@ -89,7 +90,7 @@ def command(
     if format not in FOR_MACHINES:
         for each in checked:
             if each.job and not has_errors(each.problems, strict=strict):
-                console.print(styled("ok", "green"), f"  {each.name}  ", styled(_counts(each.job, each.shots), "dim"))
+                console.print(styled("ok", "green"), f"  {each.name}  ", styled(_counts(each, each.job), "dim"))
     console.show_problems(problems, as_answer=True)
     if format == "text" and problems:
         console.say()
@@ -99,7 +100,7 @@ def command(
 
 def _read(file: Path, *, sets: Sequence[str], allow_paths: Sequence[Path]) -> Checked:
     job, problems = load_sound_part(file, allow_paths=allow_paths, sets=sets)
-    return Checked(name=str(file), job=job, shots=None, problems=problems)
+    return Checked(name=str(file), job=job, shots=None, shares=(), problems=problems)
 
 
 def _with_shots(
@@ -123,7 +124,10 @@ def _with_shots(
         if each.job is None:
             return each
         plan, problems = check_all(each.job, each.problems, configuration=configuration, options=options)
-        return replace(each, shots=None if plan is None else len(plan), problems=problems)
+        if plan is None:
+            return replace(each, problems=problems)
+        shares = tuple(table.share for table in plan.tables if table.share)
+        return replace(each, shots=len(plan), shares=shares, problems=problems)
 
     return [planned(each) for each in checked]
 
@@ -162,12 +166,13 @@ def _as_junit(checked: Sequence[Checked], same_names: Sequence[Problem], *, stri
     return junit(files, at=datetime.now(UTC), strict=strict)
 
 
-def _counts(job: Job, shots: int | None) -> str:
+def _counts(each: Checked, job: Job) -> str:
     axes = [*job.sweep, *(axis for group in job.zips for axis in group), *job.draws]
-    counts = [] if shots is None else [counted(shots, "shot")]
+    counts = [] if each.shots is None else [counted(each.shots, "shot")]
     counts += ["several models" if any(axis.name == "model" for axis in axes) else job.model]
     counts += [counted(len(axes), "axis", "axes")] if axes else []
     counts += [counted(len(job.references), "reference")] if job.references else []
+    counts += each.shares
     return ", ".join(counts)
 
 
