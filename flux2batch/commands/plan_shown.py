@@ -34,6 +34,7 @@ def lines(plan: Plan, ahead: Ahead, *, width: int) -> Iterator[Sequence[Part]]:
     yield from _head(plan, width)
     yield ()
     yield from _axes(plan.axes, width)
+    yield from _tables(plan)
     yield from _prices(plan, width)
     yield from _uploads(plan, width)
     yield from _prompts(plan, width)
@@ -64,6 +65,8 @@ def markdown(plan: Plan, ahead: Ahead, *, since: Sequence[str] = ()) -> str:
         said += ["| axis | values | |", "|---|---:|---|"]
         said += [f"| {escaped(axis.name)} | {axis.count:,} | {escaped(_ids(axis))} |" for axis in plan.axes]
         said.append("")
+    shares = [f"- {escaped(table.share)}" for table in plan.tables if table.share]
+    said += [*shares, ""] if shares else []
     said += ["| model | size | references | shots | each | together |", "|---|---|---:|---:|---:|---:|"]
     said += [f"| {' | '.join(escaped(cell) for cell in _batch(batch))} |" for batch in totals.batches]
     said.append("")
@@ -98,6 +101,10 @@ def as_data(plan: Plan, states: States) -> dict[str, Any]:
         **states,
         "cost_usd": {"min": float(totals.cost.min), "max": float(totals.cost.max)},
         "axes": [{"name": axis.name, "values": axis.count} for axis in plan.axes],
+        "tables": [
+            {"name": table.name, "file": table.file, "rows": len(table.rows), "all_rows": table.all_rows}
+            for table in plan.tables
+        ],
         "uploads": [
             {"path": upload.path, "bytes": upload.file_bytes, "hosts": list(hosts)} for upload, hosts in totals.uploads
         ],
@@ -126,6 +133,13 @@ def _axes(axes: Sequence[PlannedAxis], width: int) -> Iterator[Sequence[Part]]:
     rows = [(axis.name, f"{axis.count:,}", styled(_ids(axis), "dim")) for axis in axes]
     yield from table([column("axis"), column("values", right=True), column("", shrinks=True)], rows, width=width)
     yield ()
+
+
+def _tables(plan: Plan) -> Iterator[Sequence[Part]]:
+    shares = [table.share for table in plan.tables if table.share]
+    yield from ((share,) for share in shares)
+    if shares:
+        yield ()
 
 
 def _ids(axis: PlannedAxis) -> str:

@@ -73,6 +73,39 @@ def test_a_plan_names_axes_sizes_uploads_and_their_host(plan: Planner) -> None:
     ]
 
 
+FILTERED = """\
+flux2batch: 1
+name: catalogue
+prompt: "{{ product.name }}"
+data: {products: {file: products.csv, key: sku, rows: "status == 'ready'"}, colours: {file: colours.csv}}
+sweep: {product: data.products}
+"""
+
+
+def test_a_plan_and_validate_say_how_many_rows_a_filter_keeps(
+    plan: Planner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(FILTERED, encoding="utf-8")
+    (tmp_path / "colours.csv").write_text("colour\nred\n", encoding="utf-8")
+    (tmp_path / "products.csv").write_text("sku,name,status\nm1,mug,ready\nt2,ready\nc3,cap,ready \n", encoding="utf-8")
+
+    text, whole, comment = plan(file), json.loads(plan(file, "--json").stdout), plan(file, "--markdown").stdout
+    exit_code = run(["validate", str(file)])
+    checked = capsys.readouterr()
+
+    assert "\n1 of 3 rows of products.csv\n" in text.stdout
+    assert "\n- 1 of 3 rows of products.csv\n" in comment
+    assert whole["tables"] == [
+        {"name": "products", "file": "products.csv", "rows": 1, "all_rows": 3},
+        {"name": "colours", "file": "colours.csv", "rows": 1, "all_rows": 1},
+    ]
+    jsonschema.validate(whole, _schema("plan"))
+    assert [problem["code"] for problem in whole["warnings"]] == ["FB313", "FB319"]
+    assert exit_code == 0
+    assert checked.out.splitlines()[0].endswith("  1 shot, bfl/flux-2-pro, 1 axis, 1 of 3 rows of products.csv")
+
+
 def test_the_machine_outputs_are_as_their_schemas_say(plan: Planner, job: Path) -> None:
     for file in (job, SPECS / "campaign" / "job.yaml", SPECS / "edit" / "job.yaml", SPECS / "experiment.yaml"):
         whole = json.loads(plan(file, "--json").stdout)
