@@ -41,12 +41,14 @@ def print_caption(canvas: Image.Image, prompt: str, parameters: str, *, panel: i
     lines = _wrapped(in_signs_of_the_font(prompt), room, size, at_most=2 if height >= 2 * _LINE * size else 1)
     canvas.paste(words("\n".join(lines), size=size, width=room, height=height), (margin, top + gap))
     small = max(8, round(size * 0.86))
-    sign = sign_of(prompt)
-    wide = min(round(_font(small).getlength(sign)) + 1, canvas.width - 2 * margin)
-    left = canvas.width - margin - wide
+    # Put together of letters that are kept: every prompt has a sign of its own, and drawing one takes longer.
+    letters = [_letter(letter, small, beside) for letter in sign_of(prompt)]
+    left = canvas.width - margin - sum(letter.width for letter in letters)
     facts = words(parameters, size=small, width=left - gap - margin, height=beside, faint=True)
     canvas.paste(facts, (margin, canvas.height - beside))
-    canvas.paste(words(sign, size=small, width=wide, height=beside, faint=True), (left, canvas.height - beside))
+    for letter in letters:
+        canvas.paste(letter, (left, canvas.height - beside))
+        left += letter.width
     pen = ImageDraw.Draw(canvas)
     for number in range(min(swatches, SWATCHES)):
         right = canvas.width - margin - number * size * 2
@@ -58,6 +60,11 @@ def print_caption(canvas: Image.Image, prompt: str, parameters: str, *, panel: i
 def sign_of(prompt: str) -> str:
     """The whole prompt in six signs: two that begin alike can be told apart, where only their beginning is printed."""
     return hashlib.sha256(prompt.encode(errors="backslashreplace")).hexdigest()[:6]
+
+
+@lru_cache(maxsize=1024)  # 16 letters in 64 sizes
+def _letter(letter: str, size: int, height: int) -> Image.Image:
+    return words(letter, size=size, width=math.ceil(_font(size).getlength(letter)), height=height, faint=True)
 
 
 def _print_dots(canvas: Image.Image, sign: str) -> None:
