@@ -181,8 +181,9 @@ CODES: tuple[Code, ...] = (
         exit_code=3,
         title="a blank that decides about a row",
         cause="`rows` compares letter by letter, and a cell has a blank before or behind its text, which nobody sees. "
-        "Without it the row would be kept, or left out. It is a warning.",
+        "Without it the row would be kept, or left out.",
         example='sku,status\nmug-01,"ready "',
         fix="sku,status\nmug-01,ready",
+        only_warns=True,
     ),
 )
