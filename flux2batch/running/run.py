@@ -395,10 +395,14 @@ class Run:
         return seen
 
     def _write_plan(self) -> None:
+        """Leave behind what was asked for. A selection that no shot passes asks for nothing: the last plan stands."""
+        path = self.root / "plan.jsonl"
+        if self._plan.all_shots and not len(self._plan.whole) and path.is_file():
+            return
         lines = (
             safe_json(json.dumps(row_of(shot), ensure_ascii=False, separators=(",", ":"))) + "\n" for shot in self._plan
         )
-        replace_file(self.root / "plan.jsonl", lines)
+        replace_file(path, lines)
 
     def _append(self, facts: Sequence[tuple[ShotId | None, Event]]) -> None:
         if facts:

@@ -92,6 +92,25 @@ def test_a_value_less_leaves_the_counts_of_the_plan_and_the_rest_apart(runs: Run
     assert "Protected Content" not in out
 
 
+# Red where an empty selection is written down as the plan.
+@pytest.mark.parametrize("selection", ["only", "picks"])
+def test_a_run_that_asks_for_nothing_leaves_the_plan_of_the_last_run_as_it_is(
+    runs: Runs, tmp_path: Path, selection: str
+) -> None:
+    runs.made(["calm", "wild"])
+    before = (runs.root / "plan.jsonl").read_bytes()
+    (picks := tmp_path / "picks.yaml").write_text(
+        "picks: [{shot: ffffffffffffffffffffffffffffffff}]\n", encoding="utf-8"
+    )
+
+    asked = ("--only", "mark == 'loud'") if selection == "only" else ("--picks", picks)
+    ran = runs("run", runs.job, "--emulate", *asked)
+
+    assert (ran.code, (runs.root / "plan.jsonl").read_bytes()) == (0, before)
+    assert "none of 2 shots" in ran.err
+    assert runs("status", runs.job, "--json").json["done"] == 2
+
+
 def test_without_a_plan_that_can_be_read_all_shots_count(runs: Runs) -> None:
     runs.made(["calm", "wild"])
     (runs.root / "plan.jsonl").write_text("{", encoding="utf-8")
