@@ -350,7 +350,10 @@ def _about_selection(plan: Plan, options: PlanOptions, selection: Selection) -> 
     if picked is not None and gone:
         picks = "picks names" if len(gone) == 1 else "picks name"
         message = f"{len(gone):,} of {picked.count:,} {picks} no shot of this plan: {', '.join(gone[:5])}"
-        help = "what they were picked from has changed since, such as its prompt"
+        help = (
+            "what they were picked from has changed since, its prompt or a parameter: leave away the --set that did it,"
+            " or take `id` out of each pick, which is then found by its path, and without that by its coordinates"
+        )
         yield warning("FB312", message, where=plan.job.document.whole, help=help)
 
 

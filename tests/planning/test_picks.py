@@ -200,3 +200,32 @@ def test_the_same_job_is_planned_for_what_was_picked_alone(
 
     left = [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()]
     assert left == [planned[1]["id"]]
+
+
+@pytest.mark.parametrize("keeps", [("id", "path"), ("path",), ()])
+def test_picks_that_a_changed_parameter_lost_are_found_as_the_help_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], keeps: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(
+        'flux2batch: 1\nprompt: "a {{ subject }}"\nsweep: {subject: [fox, owl], seed: 1..2}\n', encoding="utf-8"
+    )
+    cli.run(["plan", "job.yaml", "--jsonl"])
+    drafts = [json.loads(line) for line in capsys.readouterr().out.splitlines()][1:3]
+    picks = [
+        {"coordinates": draft["coordinates"], "rating": 5}
+        | {key: value for key, value in (("id", draft["id"]), ("path", draft["paths"][0])) if key in keeps}
+        for draft in drafts
+    ]
+    (tmp_path / "picks.yaml").write_text(json.dumps({"picks": 1, "shots": picks}), encoding="utf-8")
+
+    assert cli.run(["plan", "job.yaml", "--picks", "picks.yaml", "--set", "params.size=512x512", "--jsonl"]) == 0
+
+    out, err = capsys.readouterr()
+    found = [json.loads(line)["coordinates"] for line in out.splitlines()]
+    if "id" in keeps:
+        assert found == []
+        assert "2 of 2 picks name no shot of this plan" in err
+        assert "leave away the --set that did it, or take `id` out of each pick" in err
+    else:
+        assert found == [draft["coordinates"] for draft in drafts]

@@ -116,7 +116,9 @@ CODES: tuple[Code, ...] = (
         cause="An exclude, include or override names a value that its axis does not have, or values that never come "
         "together. It would do nothing without a word. Or `rows` keeps no row of a table under data: it compares "
         "letter by letter, so 'Ready' is not 'ready'. As a warning: an --only that no shot passes, and "
-        "picks that name no shot of the plan, because what they were picked from has changed since.",
+        "picks that name no shot of the plan, because what they were picked from has changed since: its prompt, or a "
+        "parameter, be it by --set. A pick is found by its `id`, else by its `path`, else by its `coordinates`: with "
+        "`id` taken out of each, or `id` and `path`, they are found whatever else has changed.",
         example="sweep: {locale: [en, de]}\nexclude: [{locale: fr}]",
         fix="sweep: {locale: [en, de, fr]}\nexclude: [{locale: fr}]",
     ),
