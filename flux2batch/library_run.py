@@ -127,6 +127,7 @@ def run(
         emulate=emulate,
         emulated=emulated,
         command="run",
+        flags=(),
         max_usd=bound,
         unknowns=Unknowns(rule="hold", most=0),
         fresh=False,

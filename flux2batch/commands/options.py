@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -85,3 +85,28 @@ def job_options(function: Decorated) -> Decorated:
     ):
         function = option(function)
     return function
+
+
+def choosing_flags(
+    *, only: str | None, picks: Path | None, limit: int | None, sample: int | None
+) -> tuple[tuple[str, str], ...]:
+    """The flags of `selection_options` as they were given, but for the shard, which the run directory knows."""
+    given = {"--only": only, "--picks": picks, "--limit": limit, "--sample": sample}
+    return tuple((flag, str(value)) for flag, value in given.items() if value is not None)
+
+
+def judging_flags(
+    *,
+    sets: Iterable[str],
+    assume_price: Decimal | None,
+    max_shots: int | None,
+    allow_paths: Iterable[Path],
+    config: Path | None,
+) -> tuple[tuple[str, str], ...]:
+    """The flags of `job_options` as they were given, but for --strict, which makes no other shots."""
+    given = {"--assume-price": assume_price, "--max-shots": max_shots, "--config": config}
+    return (
+        *(("--set", written) for written in sets),
+        *(("--allow-path", str(path)) for path in allow_paths),
+        *((flag, str(value)) for flag, value in given.items() if value is not None),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +13,14 @@ from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
 from flux2batch.commands.completing import Directory
 from flux2batch.commands.console import counted, this_console
-from flux2batch.commands.options import job_options
+from flux2batch.commands.options import job_options, judging_flags
 from flux2batch.commands.running_a_plan import Manner, plan_of, run_a_plan, running_options, wishes_for
 from flux2batch.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from flux2batch.engine.policy import Unknowns
     from flux2batch.planning.shot import ShotId
+    from flux2batch.running.going_on import LastAsked
 
 _STATES = ("failed", "moderated", "rejected", "lost")
 
@@ -80,15 +82,19 @@ def command(
     from flux2batch.commands.run_directories import run_directory, shard_of
     from flux2batch.commands.who import this_person
     from flux2batch.running.again import Again
+    from flux2batch.running.going_on import job_file_now
     from flux2batch.running.services import emulates_itself, on_this_machine
 
     console = this_console()
     root = run_directory(directory)
     wanted = states or (() if missing else _STATES)
-    chosen, job_file, emulated = _choose(root, wanted, missing=missing, only=only, picks=picks)
+    chosen, asked_for = _choose(root, wanted, missing=missing, only=only, picks=picks)
     if not chosen:
         console.say(f"Nothing to ask for again: no such shot in {root}.")
         return
+    if asked_for.job_file is None:
+        raise UsageError(f"{root} was made from Python: ask for its shots again there.")
+    job_file = Path(job_file_now(asked_for.job_file, directory))
     plan = plan_of(
         job_file,
         sets=sets,
@@ -107,12 +113,16 @@ def command(
         console.say(f"{gone} left out: {job_file} asks for other shots by now.")
     if not asked:
         raise Refused("Nothing is left to ask for again. If the shots came from a run with --set, pass it here too.")
-    emulate = emulated and emulates_itself(root)
+    emulate = asked_for.emulated and emulates_itself(root)
+    flags = judging_flags(
+        sets=sets, assume_price=assume_price, max_shots=max_shots, allow_paths=allow_paths, config=config
+    )
     wishes = wishes_for(
         root=root,
         emulate=emulate,
         emulated=emulate or on_this_machine(plan),
         command="retry",
+        flags=flags,
         max_usd=max_usd,
         unknowns=on_unknown,
         fresh=False,
@@ -125,26 +135,26 @@ def command(
         as_json=as_json,
         quiet=quiet,
         open_sheet=open_sheet,
-        next_time=f"flux2batch run {job_file}{' --emulate' if emulate else ''}",
+        next_time=replace(asked_for, job_file=str(job_file), emulated=emulate, flags=flags).command(),
     )
     run_a_plan(plan, wishes, manner, again=Again(shots=asked, by=f"retry, by {this_person()}"))
 
 
 def _choose(
     root: Path, states: tuple[str, ...], *, missing: bool, only: str | None, picks: Path | None
-) -> tuple[frozenset[ShotId], Path, bool]:
-    """The shots that are meant, the job file that they came from, and whether all of it is emulated."""
+) -> tuple[frozenset[ShotId], LastAsked]:
+    """The shots that are meant, and what the run directory was last asked for."""
     from flux2batch.engine.lifecycle import Phase
     from flux2batch.engine.run_directory import look_into
     from flux2batch.planning.shot import ShotId
     from flux2batch.planning.tables.picks import read_picks
     from flux2batch.reporting.sheet_choice import choice_of
     from flux2batch.running.again import choose_again
+    from flux2batch.running.going_on import last_asked
     from flux2batch.running.recorded_run import RecordedRun
 
     with look_into(root) as directory:
-        job_file = directory.journal.meta("job_file")
-        emulated = directory.journal.meta("kind") == "emulated"
+        asked_for = last_asked(root, directory.journal)
         run = RecordedRun(root, directory.journal)
         run.look_again()
         shots = [shot for shot in run.shots() if not shot.version]
@@ -157,6 +167,4 @@ def _choose(
             chooses=chooses,
         )
         chosen = frozenset(ShotId(shot.id) for shot in found)
-    if job_file is None:
-        raise UsageError(f"{root} was made from Python: ask for its shots again there.")
-    return chosen, Path(job_file), emulated
+    return chosen, asked_for

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import click
 
 from flux2batch.commands.checking_urls import check_urls_option, fetch_picture
 from flux2batch.commands.command import as_command, format_option
-from flux2batch.commands.options import job_options, selection_options
+from flux2batch.commands.options import choosing_flags, job_options, judging_flags, selection_options
 from flux2batch.commands.running_a_plan import Manner, plan_of, run_a_plan, running_options, wishes_for
 from flux2batch.errors import UsageError
 
@@ -89,6 +88,7 @@ def command(
     stops at once; either way the next run goes on where this one was.
     """
     del format
+    from flux2batch.running.going_on import command_of
     from flux2batch.running.services import on_this_machine
 
     plan = plan_of(
@@ -108,6 +108,12 @@ def command(
         fetch=fetch_picture if check_urls else None,
     )
     emulated = emulate or on_this_machine(plan)
+    flags = (
+        *judging_flags(
+            sets=sets, assume_price=assume_price, max_shots=max_shots, allow_paths=allow_paths, config=config
+        ),
+        *choosing_flags(only=only, picks=picks, limit=limit, sample=sample),
+    )
     wishes = wishes_for(
         root=out
         if out is not None
@@ -115,6 +121,7 @@ def command(
         emulate=emulate,
         emulated=emulated,
         command="run",
+        flags=flags,
         max_usd=max_usd,
         unknowns=on_unknown,
         fresh=fresh,
@@ -128,17 +135,15 @@ def command(
         as_json=as_json,
         quiet=quiet,
         open_sheet=open_sheet,
-        next_time=_next_time(file, emulate=emulate, out=out, shard=shard),
+        next_time=command_of(
+            str(file),
+            emulated=emulate,
+            out=None if out is None else str(out),
+            flags=flags,
+            shard=None if shard is None else str(shard),
+        ),
     )
     run_a_plan(plan, wishes, manner)
-
-
-def _next_time(file: Path, *, emulate: bool, out: Path | None, shard: Shard | None) -> str:
-    """The command that goes on with this run, and with no other: without --emulate it would cost money."""
-    words = ["flux2batch", "run", str(file), *(["--emulate"] if emulate else [])]
-    words += ["--out", str(out)] if out is not None else []
-    words += ["--shard", str(shard)] if shard is not None else []
-    return shlex.join(words)
 
 
 def _webhook(url: str | None, listen: str | None, *, emulated: bool) -> Webhook | None:

@@ -12,8 +12,10 @@ from flux2batch.commands.console import Console, Part, colour_wanted, counted, i
 from flux2batch.engine.events import Saved, ShotEvent
 from flux2batch.engine.executor import Progress
 from flux2batch.engine.lifecycle import Life, Phase
+from flux2batch.engine.policy import Overrun
 from flux2batch.engine.work import Moment
 from flux2batch.money import Money, show
+from flux2batch.planning.configuration import JOBS_BUDGET, bounds
 from flux2batch.planning.plan import Plan
 from flux2batch.planning.shot import ShotId
 from flux2batch.reporting.progress import Tally, line
@@ -229,7 +231,7 @@ def number(amount: Decimal) -> float:
 # After.
 
 
-def ending(report: Report, *, seconds: float, command: str, emulated: bool) -> Iterator[Sequence[Part]]:
+def ending(report: Report, plan: Plan, *, seconds: float, command: str, emulated: bool) -> Iterator[Sequence[Part]]:
     """What became of the run, and what to type next."""
     counts, now = report.counts, report.counts.done - report.done_before
     of_them = f", {now:,} of them now" if report.done_before else ""
@@ -245,7 +247,7 @@ def ending(report: Report, *, seconds: float, command: str, emulated: bool) -> I
         (counts.in_flight, "accepted by the service", f"{command} fetches them"),
         (counts.stalled, "still on their way", f"{command} looks at them first"),
         (counts.lost, "paid for and lost", f"flux2batch retry {report.root} buys them again"),
-        (counts.planned, "not begun", f"{command} goes on with them"),
+        (counts.planned, "not begun", _goes_on(report.ending.overrun, plan, command)),
     ):
         if number_of:
             yield (styled(f"  {number_of:,} {word}", "yellow"), styled(f"  {next_step}", "dim"))
@@ -257,6 +259,24 @@ def ending(report: Report, *, seconds: float, command: str, emulated: bool) -> I
         yield (styled(f"    flux2batch resolve {report.root}", "dim"),)
     yield from _money(report, emulated)
     yield from _why(report)
+
+
+def _goes_on(overrun: Overrun | None, plan: Plan, command: str) -> str:
+    """What makes the shots that were not begun: where money held them back, the same command would be refused."""
+    if overrun is None:
+        return f"{command} goes on with them"
+    if overrun.limit == "this call's limit":
+        return f"a higher --max-usd, or none, buys them: {command}"
+    known = bounds(plan.configuration, plan.job.budget.max_usd)
+    sources = [bound.source for bound in known if bound.usd == overrun.limit_usd and bound.source != "--max-usd"]
+    if overrun.limit == "today's limit":
+        higher = next((source for source in sources if source.startswith("limits.per_day_usd")), "limit")
+        return f"{command} goes on with them tomorrow, or today with a higher {higher}"
+    if JOBS_BUDGET in sources:
+        place = plan.job.document.place(("budget", "max_usd"))
+        written = place.file if place else ""
+        return f"a higher {written if written.startswith('--set') else f'budget.max_usd in {written}'} buys them"
+    return f"a higher {sources[0] if sources else 'limit'} buys them"
 
 
 def _money(report: Report, emulated: bool) -> Iterator[Sequence[Part]]:

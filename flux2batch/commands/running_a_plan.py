@@ -120,6 +120,7 @@ def wishes_for(
     emulate: bool,
     emulated: bool,
     command: str,
+    flags: tuple[tuple[str, str], ...],
     max_usd: Decimal | None,
     webhook: Webhook | None = None,
     **rest: Any,
@@ -128,6 +129,7 @@ def wishes_for(
     from platformdirs import user_state_path
 
     from flux2batch.money import Money
+    from flux2batch.running.going_on import PATHS
     from flux2batch.running.run import Wishes
 
     return Wishes(
@@ -135,6 +137,7 @@ def wishes_for(
         emulate=emulate,
         emulated=emulated,
         command=command,
+        flags=tuple((flag, str(Path(value).absolute()) if flag in PATHS else value) for flag, value in flags),
         max_usd=None if max_usd is None else Money(max_usd),
         state_folder=user_state_path("flux2batch", appauthor=False),
         accept_rollback=False,
@@ -195,7 +198,8 @@ def run_a_plan(plan: Plan, wishes: Wishes, manner: Manner, *, again: Again | Non
         if isinstance(observer, shown.JsonEvents):
             observer.finished(replace(report, exit_code=code))
         elif outlook.has_work:
-            console.say_all(shown.ending(report, seconds=seconds, command=manner.next_time, emulated=wishes.emulated))
+            told = shown.ending(report, plan, seconds=seconds, command=manner.next_time, emulated=wishes.emulated)
+            console.say_all(told)
             console.say_all(calls_shown.after(run.calls))
             console.say("  ", styled(str(report.root / "index.html"), "cyan"))
     asks = wishes.unknowns.rule == "ask" and not as_json and not received

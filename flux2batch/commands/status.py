@@ -53,14 +53,14 @@ def command(directory: Path | None, watch: bool, as_json: bool) -> None:
         with look_into(root) as opened:
             seen = overview(opened)
         if (seen.counts, seen.earlier) != shown or seen.driver is None:
-            _show(console, seen, as_json=as_json, again=shown is not None)
+            _show(console, seen, named=directory, as_json=as_json, again=shown is not None)
         shown = seen.counts, seen.earlier
         if not watch or seen.driver is None:
             return
         time.sleep(_EVERY_S)  # --watch: another process drives, and only its journal tells of news
 
 
-def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> None:
+def _show(console: Console, seen: Overview, *, named: Path | None, as_json: bool, again: bool) -> None:
     if as_json:
         from flux2batch.commands.run_shown import as_data
 
@@ -71,11 +71,11 @@ def _show(console: Console, seen: Overview, *, as_json: bool, again: bool) -> No
         return
     if again and is_terminal(console.stdout):
         console.stdout.write("\x1b[H\x1b[2J")
-    console.print_all(_lines(console, seen))
+    console.print_all(_lines(console, seen, named))
     console.stdout.flush()
 
 
-def _lines(console: Console, seen: Overview) -> Iterator[Sequence[Part]]:
+def _lines(console: Console, seen: Overview, named: Path | None) -> Iterator[Sequence[Part]]:
     emulated = "  on an emulator" if seen.emulated else ""
     shard = f"  shard {seen.shard}" if seen.shard else ""
     yield (styled(seen.job_name, "bold"), f"  {counted(seen.counts.shots, 'shot')}  {seen.root}{emulated}{shard}")
@@ -87,7 +87,7 @@ def _lines(console: Console, seen: Overview) -> Iterator[Sequence[Part]]:
     yield from _money(seen)
     yield from _unknown(seen)
     yield from _driven(seen)
-    yield from _next(seen)
+    yield from _next(seen, named)
 
 
 def _rows(seen: Overview) -> Iterator[tuple[Part, Part, Part]]:
@@ -166,18 +166,18 @@ def _driven(seen: Overview) -> Iterator[Sequence[Part]]:
     if last.ended is None:
         yield (styled(f"the last {last.command}, begun {began}, was cut off", "yellow"),)
     else:
-        yield (styled(f"the last {last.command} began {began} and ended with exit code {last.exit_code}", "dim"),)
+        held_back = f": {last.held_back}" if last.held_back else ""
+        says = f"the last {last.command} began {began} and ended with exit code {last.exit_code}{held_back}"
+        yield (styled(says, "dim"),)
 
 
-def _next(seen: Overview) -> Iterator[Sequence[Part]]:
-    """What to type next, the most pressing first."""
+def _next(seen: Overview, named: Path | None) -> Iterator[Sequence[Part]]:
+    """What to type next, the most pressing first, for who named the run by this file or directory."""
     if seen.driver is not None:
         return
     counts, root = seen.counts, seen.root
     on_the_way = seen.earlier.get("stalled", 0) + seen.earlier.get("in_flight", 0)
-    job = seen.job_file or "JOB"
-    shard = f" --shard {seen.shard}" if seen.shard else ""
-    run = f"flux2batch run {job}{' --emulate' if seen.emulated else ''}{shard}"
+    run = seen.asked.command(named)
     for number, line in (
         (len(seen.unknowns), f"flux2batch resolve {root}"),
         (counts.stalled + counts.in_flight + counts.planned + on_the_way, run),

@@ -363,6 +363,7 @@ class RunBegan:
     shots: int
     axes: Mapping[str, tuple[tuple[str, str], ...]]  # axis → (id, label) of its values, in order
     sheet: Mapping[str, Any]
+    flags: tuple[tuple[str, str], ...] = ()  # (flag, value) of what was asked for otherwise than the job file says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,9 @@ class Budgets:
     call_usd: Money | None  # --max-usd, or the configuration's limit for one run: this call alone
 
 
+REACHED = " is reached"  # what a run ends with that a limit held back, behind the limit's name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrun:
     """This shot does not fit."""

@@ -24,7 +24,7 @@ KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind for kind in (*get_args(events.ShotEvent), *get_args(events.RunEvent))
 }
 
-_ADDED: Mapping[tuple[str, str], Any] = {}
+_ADDED: Mapping[tuple[str, str], Any] = {("RunBegan", "flags"): ()}
 """(kind, field) → its value in journals that were written before the field existed."""
 
 _Turn = Callable[[Any], Any]

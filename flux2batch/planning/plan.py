@@ -27,7 +27,7 @@ from flux2batch.planning.shots.script import Prepared, prepare
 from flux2batch.planning.shots.survey import Survey, survey
 from flux2batch.planning.shots.totals import Batch, Tally, Totals
 from flux2batch.planning.sweep.selection import Selection, place_of_flag
-from flux2batch.planning.sweep.shards import Shard
+from flux2batch.planning.sweep.shards import Shard, run_name
 from flux2batch.planning.sweep.spread import ranks
 from flux2batch.planning.tables.tables import Table
 from flux2batch.reading.job import Job
@@ -122,8 +122,7 @@ class Plan:
     @property
     def run_name(self) -> str:
         """What its run directory is called: shards that meet on one machine have one each."""
-        shard = self.shard
-        return self.name if shard is None else f"{self.name}.shard-{shard.number}-of-{shard.count}"
+        return run_name(self.name, self.shard)
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -264,6 +264,7 @@ def _entries(parts: Sequence[Part], told: Sequence[Told], rows: Rows, now: datet
         shots=len(rows.lines),
         axes=rows.axes,
         sheet=dict(last[0].sheet) if last else {},
+        flags=last[0].flags if last else (),
     )
     yield Entry(seq=0, at=now, shot=None, event=began)
     yield Entry(seq=0, at=now, shot=None, event=RunEnded(run=run, exit_code=0, reason=None))

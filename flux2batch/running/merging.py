@@ -22,6 +22,7 @@ from flux2batch.engine.lifecycle import ENDED, UNBORN, IllegalEvent, Life, Phase
 from flux2batch.errors import MachineError, Refused
 from flux2batch.money import Money
 from flux2batch.planning.shot import ShotId
+from flux2batch.running.going_on import last_asked
 from flux2batch.running.recorded_run import PLAN
 
 MERGED_FROM = "merged_from"
@@ -102,11 +103,8 @@ def _refuse_unrest(part: Part) -> None:
     if unknown:
         raise Refused(f"{unknown} shots of {part.root} are unknown: flux2batch resolve {part.root} settles them first.")
     if moving:
-        job = part.journal.meta("job_file") or "JOB"
-        raise Refused(
-            f"{len(moving)} shots of {part.root} are on their way: flux2batch run {job} --out {part.root} brings them"
-            " home first."
-        )
+        command = last_asked(part.root, part.journal).command()
+        raise Refused(f"{len(moving)} shots of {part.root} are on their way: {command} brings them home first.")
 
 
 # The story of each shot.

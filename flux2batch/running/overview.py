@@ -14,8 +14,10 @@ from flux2batch.engine.events import RunBegan, RunEnded
 from flux2batch.engine.journal import Journal, Standing, Summary
 from flux2batch.engine.lifecycle import Life, Phase
 from flux2batch.engine.lock import Driver, driver_of
+from flux2batch.engine.policy import REACHED
 from flux2batch.engine.run_directory import RunDirectory
 from flux2batch.planning.shot import ShotId
+from flux2batch.running.going_on import LastAsked, last_asked
 from flux2batch.running.recorded_run import PLAN
 from flux2batch.running.standings import Counts, count_by_plan
 
@@ -41,6 +43,7 @@ class LastRun:
     began: datetime
     ended: datetime | None  # None: it goes on, or was killed
     exit_code: int | None
+    held_back: str | None  # the budget that is spent: before it is raised, no further run begins a shot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,6 @@ class Overview:
 
     root: Path
     job_name: str
-    job_file: str | None
     emulated: bool
     shard: str | None  # 2/8, where the last run was of a part of the plan
     counts: Counts  # of the plan that was last run
@@ -59,6 +61,7 @@ class Overview:
     missing: int  # pictures of the plan that are no longer where they were put
     driver: Driver | None
     last: LastRun | None
+    asked: LastAsked
 
 
 def overview(directory: RunDirectory) -> Overview:
@@ -72,7 +75,6 @@ def overview(directory: RunDirectory) -> Overview:
     return Overview(
         root=directory.root,
         job_name=journal.meta("job_name") or directory.root.resolve().name,
-        job_file=journal.meta("job_file"),
         emulated=journal.meta("kind") == "emulated",
         shard=journal.meta("shard") or None,
         counts=counts,
@@ -87,6 +89,7 @@ def overview(directory: RunDirectory) -> Overview:
         ),
         driver=driver,
         last=_last_run(journal),
+        asked=last_asked(directory.root, journal),
     )
 
 
@@ -133,4 +136,5 @@ def _last_run(journal: Journal) -> LastRun | None:
         began=at,
         ended=end[0] if end else None,
         exit_code=end[1].exit_code if end else None,
+        held_back=end[1].reason if end and (end[1].reason or "").endswith(REACHED) else None,
     )

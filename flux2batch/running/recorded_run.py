@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from flux2batch.engine.run_directory import look_into
 from flux2batch.pictures import paths
 from flux2batch.planning.files.folder import JobFolder, OpenFile
 from flux2batch.reading.load import folder_of_the_job
-from flux2batch.reporting.sheet_data import last_name, picture_key
+from flux2batch.reporting.sheet_data import picture_key
 from flux2batch.reporting.sheet_story import (
     KnownShot,
     PlannedShot,
@@ -26,6 +25,7 @@ from flux2batch.reporting.sheet_story import (
     plan_rows,
     planned_shot,
 )
+from flux2batch.running.going_on import last_asked
 from flux2batch.running.thumbnail_folder import ThumbnailFolder, Wanted, small_name
 
 PLAN = "plan.jsonl"
@@ -64,11 +64,8 @@ class RecordedRun:
 
     @property
     def command(self) -> str:
-        """What makes it again. The job's folder is nobody's business, so its file stands alone."""
-        began = self.story.began
-        job = began.job_file if began is not None else None
-        emulated = " --emulate" if began is not None and began.emulated else ""
-        return f"flux2batch run {shlex.quote(last_name(job) if job else 'job.yaml')}{emulated}"
+        """What makes it again, for a page that is sent around."""
+        return last_asked(self.root, self._journal, began=self.story.began).command_for_others()
 
     def reference(self, reference: ReferenceNamed) -> Path | None:
         """The file that a reference was made of, if it is still in the job's folder and is still the same."""

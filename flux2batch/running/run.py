@@ -26,7 +26,7 @@ from flux2batch.engine.events import BalanceSeen, Event, Retried, RunBegan, RunE
 from flux2batch.engine.executor import Ending, Executor, Observer, Progress, Stop
 from flux2batch.engine.journal import Journal
 from flux2batch.engine.lifecycle import Life, Phase
-from flux2batch.engine.policy import FREE_TAKES, Budgets, Throttle, Unknowns
+from flux2batch.engine.policy import FREE_TAKES, REACHED, Budgets, Throttle, Unknowns
 from flux2batch.engine.purse import DailyPurse, FreePurse
 from flux2batch.engine.reconciling import reconcile
 from flux2batch.engine.run_directory import Memory, Purpose, RunDirectory, drive, sound
@@ -40,6 +40,7 @@ from flux2batch.planning.configuration import concurrency
 from flux2batch.planning.plan import Plan, row_of
 from flux2batch.planning.shot import ShotId
 from flux2batch.providers.contract import Engine
+from flux2batch.reading.masking import without_keys
 from flux2batch.reporting import ledger
 from flux2batch.reporting.csv_rows import COMMAS, csv_row
 from flux2batch.running.again import Again, OnlySome, asked_again, clear_away, with_lives
@@ -74,6 +75,7 @@ class Wishes:
     emulate: bool  # start an emulator for this run
     emulated: bool  # everything stays on this machine: such an emulator, or a base URL on loopback
     command: str  # "run", "retry"
+    flags: tuple[tuple[str, str], ...]  # what of it is asked for otherwise than the job file says: --set, --only
     max_usd: Money | None
     unknowns: Unknowns
     fresh: bool  # look nowhere but in the own directory
@@ -378,7 +380,13 @@ class Run:
             shots=len(self._plan),
             axes=_axes(self._plan),
             sheet=dict(job.sheet),
+            flags=tuple((flag, self._without_secrets(value)) for flag, value in self._wishes.flags),
         )
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._services.secrets:
+            text = text.replace(secret.reveal(), "****")
+        return without_keys(text)
 
     def _balances(self, *, when: str) -> dict[str, Money]:
         """What the accounts hold, where the services tell; recorded, so that the books can be held against it."""
@@ -520,7 +528,7 @@ def _axes(plan: Plan) -> dict[str, tuple[tuple[str, str], ...]]:
 def _reason(ending: Ending) -> str | None:
     if ending.error is not None:
         return str(ending.error) or type(ending.error).__name__
-    return ending.problem or (f"{ending.overrun.limit} is reached" if ending.overrun else None)
+    return ending.problem or (f"{ending.overrun.limit}{REACHED}" if ending.overrun else None)
 
 
 def _nothing_known(_path: str) -> str | None:

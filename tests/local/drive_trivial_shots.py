@@ -91,6 +91,7 @@ def main() -> None:
         emulate=False,
         emulated=False,
         command="run",
+        flags=(),
         max_usd=None,
         unknowns=Unknowns(rule="hold", most=0),
         fresh=True,

@@ -340,7 +340,7 @@ def test_an_emulated_run_says_so(tmp_path: Path) -> None:
     emulated = run_directory(tmp_path / "emulated", grid(subject=["fox"]), emulated=True)
 
     assert [data_of(real)["emulated"], data_of(emulated)["emulated"]] == [False, True]
-    assert data_of(emulated)["runs"][0]["command"] == "flux2batch run job.yaml --emulate"
+    assert data_of(emulated)["runs"][0]["command"] == "flux2batch run job.yaml --emulate --out emulated"
 
 
 # References.

@@ -243,6 +243,8 @@ def test_up_to_the_budget_pays_for_exactly_what_fits_and_a_raised_one_for_the_re
     said = trial.run("--up-to-budget", expect=4)
     assert trial.tasks == 2
     assert "Stopped at the job's budget" in said
+    assert "2 not begun  a higher budget.max_usd in" in said  # the same command would be refused
+    assert "goes on with them" not in said
 
     trial.change("0.07", "0.13")
     trial.run("--up-to-budget")
@@ -250,8 +252,9 @@ def test_up_to_the_budget_pays_for_exactly_what_fits_and_a_raised_one_for_the_re
 
 
 def test_max_usd_bounds_this_call_alone(trial: Trial) -> None:
-    trial.run("--max-usd", "0.05", "--up-to-budget", expect=4)
+    said = trial.run("--max-usd", "0.05", "--up-to-budget", expect=4)
     assert trial.tasks == 1
+    assert f"a higher --max-usd, or none, buys them: flux2batch run {trial.file} --emulate\n" in said
     trial.run("--max-usd", "0.10")
     assert trial.tasks == 4
 

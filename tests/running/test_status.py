@@ -69,6 +69,7 @@ def test_what_the_plan_has_and_the_journal_does_not_is_planned(runs: Runs) -> No
     counts = runs("status", runs.job, "--json").json
 
     assert (counts["done"], counts["planned"]) == (2, 1)
+    assert "ended with exit code 4: the job's budget is reached\n" in runs("status", runs.job).out
 
 
 # Red where shots are counted that the last plan does not ask for.

@@ -58,7 +58,7 @@ def test_a_second_run_tells_what_is_its_own_and_how_to_go_on_without_paying(caps
     assert "of 3 shots done" in then
     assert "of them now" in then
     assert "in all, by the emulator, so nothing" in then
-    assert "flux2batch run study.yaml --emulate goes on with them" in then
+    assert "not begun  a higher --set budget.max_usd buys them" in then
 
 
 @pytest.mark.usefixtures("study")

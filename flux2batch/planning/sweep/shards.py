@@ -28,3 +28,8 @@ class Shard:
     def takes(self, id: bytes) -> bool:
         """Whether the shot of this id is in it."""
         return int.from_bytes(id[:8], "big") % self.count == self.number - 1
+
+
+def run_name(name: str, shard: Shard | None) -> str:
+    """What a job's run directory is called: shards that meet on one machine have one each."""
+    return name if shard is None else f"{name}.shard-{shard.number}-of-{shard.count}"
