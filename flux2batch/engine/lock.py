@@ -102,7 +102,7 @@ def _may_live(driver: Driver) -> bool:
 
 
 def process_lives(pid: int) -> bool:
-    """Whether there is such a process on this machine; yes where that cannot be asked."""
+    """Whether such a process goes on on this machine; yes where that cannot be asked."""
     if sys.platform == "win32":
         return True
     try:
@@ -111,4 +111,13 @@ def process_lives(pid: int) -> bool:
         return False
     except (OSError, OverflowError):
         return True
-    return True
+    return not _is_dead(pid)
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether it has ended, and whoever started it has not yet taken note: it holds no lock and does nothing more."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][:1]
+    except OSError:
+        return False  # no Linux, or it is gone by now, which the next look tells
+    return state in ("Z", "X")

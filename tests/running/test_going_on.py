@@ -79,11 +79,12 @@ def test_in_another_checkout_the_command_names_the_job_that_is_there(
     (other := tmp_path / "other checkout").mkdir()
     for name in ("tiny.yaml", "runs"):
         (tmp_path / name).rename(other / name)
-    monkeypatch.chdir(other)
+    by_file = named == "by its job file"
+    monkeypatch.chdir(tmp_path if by_file else other)
 
-    there = Path("tiny.yaml") if named == "by its job file" else Path("runs/tiny.emulated")
+    there = Path("other checkout/tiny.yaml") if by_file else Path("runs/tiny.emulated")
     again = next_of(runs("status", there).out)
 
-    assert again == ["flux2batch", "run", "tiny.yaml", "--emulate"]
+    assert again == ["flux2batch", "run", str(there) if by_file else "tiny.yaml", "--emulate"]
     assert runs(*again[1:], "--quiet").code == 0
     assert runs("status", there, "--json").json["done"] == 3

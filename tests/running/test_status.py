@@ -173,6 +173,29 @@ def test_status_looks_on_while_a_run_goes_on_and_says_who_drives(runs: Runs) -> 
     assert watched.lines[-1]["done"] == 60
 
 
+# Red where a process counts as alive as long as a signal can be sent to it.
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only there is it told apart")
+def test_a_killed_run_whose_parent_has_not_looked_yet_is_not_said_to_go_on(runs: Runs) -> None:
+    runs.write([f"slow {number}" for number in range(30)])
+    driving = subprocess.Popen(
+        [sys.executable, "-m", "flux2batch", "run", str(runs.job), "--emulate", "--quiet"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: (runs.root / "plan.jsonl").exists())
+        driving.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, driving.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and stays in the table of processes
+        os.kill(driving.pid, 0)
+
+        out = runs("status", runs.root).out
+    finally:
+        driving.kill()
+        driving.wait(timeout=60)
+
+    assert "driven now" not in out
+    assert "was cut off" in out
+
+
 def test_a_run_that_was_killed_is_not_said_to_go_on(runs: Runs) -> None:
     runs.write([f"slow {number}" for number in range(30)])
     driving = subprocess.Popen(
