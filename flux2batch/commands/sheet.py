@@ -112,6 +112,11 @@ def _compare(
     written = write_against(root, against, target=output, selected=selected, single_file=single_file)
     difference = written.difference
     aside = [f"{len(difference.added):,} new", f"{len(difference.removed):,} gone", f"{difference.kept:,} as before"]
+    if written.to_run is not None:
+        shots = counted(written.to_run.shots, "shot")
+        console.say(f"{shots} changed since {against}, but have no picture yet, so no sheet was written.")
+        console.say(f"Run it first: {written.to_run.command}")
+        return
     if written.sheet is None:
         console.say(f"No shot of {root} changed since {against}, so no sheet was written ({', '.join(aside)}).")
         return

@@ -25,7 +25,7 @@ from flux2batch.reporting.sheet_story import (
     plan_rows,
     planned_shot,
 )
-from flux2batch.running.going_on import last_asked
+from flux2batch.running.going_on import LastAsked, last_asked
 from flux2batch.running.thumbnail_folder import ThumbnailFolder, Wanted, small_name
 
 PLAN = "plan.jsonl"
@@ -65,7 +65,12 @@ class RecordedRun:
     @property
     def command(self) -> str:
         """What makes it again, for a page that is sent around."""
-        return last_asked(self.root, self._journal, began=self.story.began).command_for_others()
+        return self.asked.command_for_others()
+
+    @property
+    def asked(self) -> LastAsked:
+        """What it was last asked for."""
+        return last_asked(self.root, self._journal, began=self.story.began)
 
     def reference(self, reference: ReferenceNamed) -> Path | None:
         """The file that a reference was made of, if it is still in the job's folder and is still the same."""

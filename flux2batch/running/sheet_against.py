@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from flux2batch.engine.run_directory import is_run_directory, job_file_of
-from flux2batch.errors import UsageError
+from flux2batch.errors import InvalidInput, UsageError
 from flux2batch.planning.comparing import Difference, compare
 from flux2batch.planning.configuration import Configuration, load_configuration
-from flux2batch.planning.plan import PlanOptions
+from flux2batch.planning.plan import PlanOptions, plan_job, row_of
+from flux2batch.planning.plan_line import line_of
+from flux2batch.reading.load import load_job
 from flux2batch.reporting.sheet_choice import choice_of
 from flux2batch.reporting.sheet_data import picture_key, sheet_data
 from flux2batch.reporting.sheet_page import page_of
@@ -36,6 +38,15 @@ class WrittenComparison:
     against: str
     difference: Difference
     sheet: WrittenSheet | None  # None where no shot changed: there is nothing to lay side by side
+    to_run: ToRun | None  # the job changed, but has not been run since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToRun:
+    """Shots that changed in the job and have no picture yet."""
+
+    shots: int
+    command: str  # what makes them
 
 
 def write_against(
@@ -50,7 +61,8 @@ def write_against(
     before = _before(root, against, configuration)
     difference = compare(before.lines, now, identifying=identifying_by(configuration))
     if not difference.changed:
-        return WrittenComparison(against=before.name, difference=difference, sheet=None)
+        to_run = _to_run(root, before, configuration)
+        return WrittenComparison(against=before.name, difference=difference, sheet=None, to_run=to_run)
 
     target = target or root / f"against-{re.sub(r'[^A-Za-z0-9._-]+', '-', against).strip('-.') or 'then'}.html"
     # A sheet that travels alone needs no thumbnails beside it: they stay with the run.
@@ -71,10 +83,31 @@ def write_against(
         finally:
             thumbnails.close(wait=False)
     if single_file:
-        return WrittenComparison(against=before.name, difference=difference, sheet=put_inside(drawn, target))
+        return WrittenComparison(
+            against=before.name, difference=difference, sheet=put_inside(drawn, target), to_run=None
+        )
     size = replace_page(target, page_of(drawn.data))
     sheet = written_sheet(drawn, target, size, thumbnail_bytes=thumbnails.size_of(drawn.names))
-    return WrittenComparison(against=before.name, difference=difference, sheet=sheet)
+    return WrittenComparison(against=before.name, difference=difference, sheet=sheet, to_run=None)
+
+
+def _to_run(root: Path, before: Before, configuration: Configuration) -> ToRun | None:
+    """What changed in the job as it is now. A job that is gone, or is broken by now, is none to speak of."""
+    with open_recorded(root) as run:
+        asked = run.asked
+    if asked.job_file is None:
+        return None
+    sets = [value for flag, value in asked.flags if flag == "--set"]
+    allowed = [Path(value) for flag, value in asked.flags if flag == "--allow-path"]
+    with suppress(InvalidInput, UsageError):
+        job, _ = load_job(Path(asked.job_file), sets=sets, allow_paths=allowed)
+        if job is None:
+            return None
+        plan = plan_job(job, configuration=configuration, options=PlanOptions(check_money=False, check_budget=False))
+        lines = [line_of(row_of(shot)) for shot in plan]
+        changed = compare(before.lines, lines, identifying=identifying_by(configuration)).changed
+        return ToRun(shots=len(changed), command=asked.command()) if changed else None
+    return None
 
 
 def _before(root: Path, against: str, configuration: Configuration) -> Before:

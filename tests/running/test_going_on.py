@@ -88,3 +88,28 @@ def test_in_another_checkout_the_command_names_the_job_that_is_there(
     assert again == ["flux2batch", "run", str(there) if by_file else "tiny.yaml", "--emulate"]
     assert runs(*again[1:], "--quiet").code == 0
     assert runs("status", there, "--json").json["done"] == 3
+
+
+# Red where the job is looked for in the plan that was last run alone.
+def test_a_changed_job_that_was_not_run_yet_has_nothing_to_lay_side_by_side_but_did_change(
+    runs: Runs, tmp_path: Path
+) -> None:
+    flags = ("--set", "sweep.seed=1..2")
+    runs.write(["calm", "wild"])
+    runs("run", runs.job, "--emulate", "--quiet", *flags)
+    (then := tmp_path / "then").mkdir()
+    (then / "plan.jsonl").write_bytes((runs.root / "plan.jsonl").read_bytes())
+
+    same = runs("sheet", runs.job, "--against", then)
+    runs.job.write_text(runs.job.read_text(encoding="utf-8").replace("a boat", "a ship"), encoding="utf-8")
+    changed = runs("sheet", runs.job, "--against", then)
+    runs("run", runs.job, "--emulate", "--quiet", *flags)
+    made = runs("sheet", runs.job, "--against", then)
+
+    assert (same.code, changed.code, made.code) == (0, 0, 0)
+    assert "changed since" in same.err
+    assert "Run it first" not in same.err
+    assert f"4 shots changed since {then}, but have no picture yet" in changed.err
+    command = shlex.join(("flux2batch", "run", str(runs.job), "--emulate", *flags))
+    assert changed.err.endswith(f"Run it first: {command}\n")
+    assert f"4 shots changed since {then}; not shown" in made.err
