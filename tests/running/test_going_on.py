@@ -53,7 +53,7 @@ def test_where_a_run_finds_everything_by_itself_the_command_is_short(runs: Runs)
 
 
 def test_a_run_of_an_older_version_is_read_without_its_flags() -> None:
-    payload = {
+    payload: dict[str, object] = {
         "run": "1", "version": "0", "command": "run", "job_file": None, "job_name": "j", "origins": {},
         "emulated": True, "shots": 1, "axes": {}, "sheet": {},
     }  # fmt: skip
