@@ -17,6 +17,8 @@ from flux2batch.reporting.sheet_data import last_name
 Flag = tuple[str, str]  # a flag of `run` and its value
 PATHS = frozenset(("--picks", "--allow-path", "--config"))
 CHOOSES = frozenset(("--only", "--picks", "--limit", "--sample"))
+_KNOWN = frozenset(("--set", "--assume-price", "--max-shots", *PATHS, *CHOOSES))
+"""A journal from somebody else may name any flag, such as one that spends without asking: no other is repeated."""
 
 _PLANS = frozenset(("run", "retry", "merge"))
 _IS_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/~]")
@@ -110,7 +112,7 @@ def last_asked(root: Path, journal: Journal, *, began: RunBegan | None = None) -
         job_name=journal.meta("job_name") or (asked.job_name if asked else root.resolve().name),
         emulated=journal.meta("kind") == "emulated" or (asked is not None and asked.emulated),
         shard=journal.meta("shard") or None,
-        flags=asked.flags if asked else (),
+        flags=tuple(flag for flag in asked.flags if flag[0] in _KNOWN) if asked else (),
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tiny_runs import Runs
 
 from flux2batch.engine.records import decode
+from flux2batch.engine.run_directory import journal_of
 
 FLAGS = ("--set", "sweep.seed=1..2", "--set", 'prompt=a "calm" {{ mark }}', "--only", "mark != 'loud'")
 
@@ -59,6 +62,21 @@ def test_a_run_of_an_older_version_is_read_without_its_flags() -> None:
     }  # fmt: skip
 
     assert decode("RunBegan", json.dumps(payload)).flags == ()  # type: ignore[union-attr]  # a RunBegan, by its kind
+
+
+def test_a_flag_that_a_stranger_wrote_into_the_journal_is_not_repeated(runs: Runs) -> None:
+    runs.write(["calm", "wild", "cold"])
+    runs("run", runs.job, "--emulate", "--max-usd", "0.03", "--up-to-budget", "--quiet")
+    with closing(sqlite3.connect(journal_of(runs.root))) as journal:
+        crafted = json.dumps([["--yes", "--max-usd=999"], ["--set", "sweep.seed=1"]], separators=(",", ":"))
+        changed = journal.execute(
+            "UPDATE events SET payload = replace(payload, '\"flags\":[]', ?) WHERE kind = 'RunBegan'",
+            (f'"flags":{crafted}',),
+        )
+        journal.commit()
+
+    assert changed.rowcount
+    assert next_of(runs("status", runs.root).out)[2:] == [str(runs.job), "--emulate", "--set", "sweep.seed=1"]
 
 
 def test_what_looks_like_a_key_is_not_written_down(runs: Runs) -> None:
