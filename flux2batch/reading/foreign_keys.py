@@ -60,6 +60,7 @@ OTHER_TOOLS: Mapping[str, str] = {
     "variables": "the name here is 'vars'",
     "quality": "the services have no such setting; 'steps' and 'size' in 'params' come nearest",
     "style": "say the style in the prompt",
+    "exact": "a size to the pixel is written size: {exact: 1080x1350}",
 }
 """What to say about keys of other tools."""
 

@@ -58,6 +58,8 @@ CASES: tuple[Case, ...] = (
          ("FB201 4:3 'model' belongs at the top of the file",)),
     Case("B39", "parameter in output", job("output: {output_format: png}"),
          ("FB201 3:10 'output_format' belongs in 'params'",)),
+    Case("B39", "exact beside size", job("params: {exact: 1080x1350}"),
+         ("FB201 3:10 a size to the pixel is written size: {exact: 1080x1350}",)),
     Case("B40", "negative prompt", job("negative_prompt: ugly"),
          ("FB201 3:1 FLUX.2 has no negative prompt",)),
     Case("B40", "cfg_scale", job("params: {cfg_scale: 7}"),
