@@ -33,7 +33,7 @@ def lines(plan: Plan, ahead: Ahead, *, width: int) -> Iterator[Sequence[Part]]:
     """The plan as a person reads it."""
     yield from _head(plan, width)
     yield ()
-    yield from _axes(plan.axes, width)
+    yield from _axes(plan, width)
     yield from _tables(plan)
     yield from _prices(plan, width)
     yield from _uploads(plan, width)
@@ -43,15 +43,19 @@ def lines(plan: Plan, ahead: Ahead, *, width: int) -> Iterator[Sequence[Part]]:
 
 def ending(plan: Plan, ahead: Ahead, there: Elsewhere | None = None) -> Iterator[Sequence[Part]]:
     """What is there already, and what the rest would cost; `there` it may be more, or less."""
-    where = ""
-    if there is not None:
-        # Two prices side by side are a riddle unless each says of which run directory it is.
-        new, free = counted(there.ahead.states["new"], "new shot"), ", by the emulator, so nothing" * there.emulated
-        yield f"Going on in {there.root}: {new}, ", styled(spending(there.ahead.to_pay), "bold"), f"{free}."
-        where = f" in {_from_here(there.own)}"
     yield from _states(ahead.states)
     will, amount, of = _spends(plan, ahead)
-    yield (f"{will} ", styled(amount, "bold"), f"{where}{of}. Nothing was sent.")
+    if there is None:
+        yield f"{will} ", styled(amount, "bold"), f"{of}. Nothing was sent."
+        return
+    # Two prices are a riddle unless each says of which run directory it is; the one that was asked about comes last.
+    yield f"A run in {_from_here(there.own)} would spend ", styled(amount, "bold"), f"{of}."
+    new, free = counted(there.ahead.states["new"], "new shot"), ", by the emulator, so nothing" * there.emulated
+    yield (
+        f"Going on in {there.root}: {new}, ",
+        styled(spending(there.ahead.to_pay), "bold"),
+        f"{free}. Nothing was sent.",
+    )
 
 
 def markdown(plan: Plan, ahead: Ahead, *, since: Sequence[str] = ()) -> str:
@@ -127,11 +131,12 @@ def _head(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
         yield (styled(f"the job's folder is {plan.job.root}", "dim"),)
 
 
-def _axes(axes: Sequence[PlannedAxis], width: int) -> Iterator[Sequence[Part]]:
-    if not axes:
+def _axes(plan: Plan, width: int) -> Iterator[Sequence[Part]]:
+    if not plan.axes:
         return
-    rows = [(axis.name, f"{axis.count:,}", styled(_ids(axis), "dim")) for axis in axes]
-    yield from table([column("axis"), column("values", right=True), column("", shrinks=True)], rows, width=width)
+    rows = [(axis.name, f"{axis.count:,}", styled(_ids(axis), "dim")) for axis in plan.axes]
+    of_all = "" if len(plan) == plan.all_shots else "of the whole job"
+    yield from table([column("axis"), column("values", right=True), column(of_all, shrinks=True)], rows, width=width)
     yield ()
 
 
@@ -225,7 +230,9 @@ def _some_of(prompts: Sequence[str]) -> Sequence[str]:
 
 def _states(states: States) -> Iterator[Sequence[Part]]:
     if states["done"] or states["reused"] or states["left"]:
-        named = [f"{count:,} {state}" for state, count in states.items() if count]
+        named = [
+            f"{count:,} {'not asked for now' if state == 'left' else state}" for state, count in states.items() if count
+        ]
         yield (", ".join(named),)
 
 

@@ -47,7 +47,7 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool, rehearsed: bool) ->
         "on their way": outlook.on_the_way,
         "unknown": outlook.unknown,
         "ended without a picture": outlook.ended,
-        "left over": outlook.left,
+        "not asked for now": outlook.left,
     }
     said = " · ".join(f"{number:,} {state}" for state, number in states.items() if number)
     if said:

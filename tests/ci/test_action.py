@@ -215,6 +215,10 @@ def test_a_plan_that_is_too_long_for_a_comment_leaves_its_headlines_there(runner
 def test_only_what_is_asked_for_is_found_and_nothing_is_an_error(runner: Runner) -> None:
     runner.steps("Find the job files", jobs="jobs/*.yaml\nnot there/*.yaml")
     found = (runner.temp / "flux2batch" / "jobs").read_bytes()
+    (runner.checkout / "picks").mkdir()
+    (runner.checkout / "picks" / "job.yaml").write_text("picks: []\n", encoding="utf-8")
+    runner.steps("Find the job files")
+    assert b"picks" not in (runner.temp / "flux2batch" / "jobs").read_bytes(), "what was chosen is no job"
 
     nothing = runner.step("Find the job files", jobs="nowhere/*.yaml")
 

@@ -39,6 +39,11 @@ def project(tmp_path: Path) -> Path:
     return made
 
 
+def takes(name: str) -> bool:
+    """Whether pre-commit hands this file to the hook."""
+    return bool(re.search(HOOK["files"], name)) and not re.search(HOOK["exclude"], name)
+
+
 def git(folder: Path, *arguments: str) -> None:
     subprocess.run(
         ["git", "-c", "user.name=a", "-c", "user.email=a@b.test", *arguments], cwd=folder, check=True,
@@ -54,6 +59,8 @@ def git(folder: Path, *arguments: str) -> None:
         ("jobs/anything.yaml", True),
         ("campaign/jobs/spring.yml", True),
         ("spring.flux2batch.yaml", True),
+        ("picks/job.yaml", False),
+        ("campaign/picks/jobs/spring.yaml", False),
         ("compose.yaml", False),
         ("jobs/deeper/values.yaml", False),
         ("prejob.yaml", False),
@@ -63,13 +70,13 @@ def git(folder: Path, *arguments: str) -> None:
     ],
 )
 def test_it_takes_job_files_and_no_other_yaml(name: str, taken: bool) -> None:
-    assert bool(re.search(HOOK["files"], name)) == taken
+    assert takes(name) == taken
 
 
 def test_it_says_what_is_wrong_with_the_files_that_it_is_given(project: Path) -> None:
     """As pre-commit calls it: the entry, split as a shell does, and the files behind it."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=project, capture_output=True, text=True, check=True).stdout
-    files = [name for name in listed.split("\0") if name and re.search(HOOK["files"], name)]
+    files = [name for name in listed.split("\0") if name and takes(name)]
     program, *arguments = shlex.split(HOOK["entry"])
 
     done = subprocess.run(
