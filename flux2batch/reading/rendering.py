@@ -47,7 +47,7 @@ def _alike_once(problems: Sequence[Problem]) -> list[Problem]:
     groups: dict[tuple[object, ...], list[Problem]] = {}
     for number, problem in enumerate(problems):
         # What is about a file as a whole has no place of its own to be alike at.
-        alike = problem.severity == "warning" and problem.where and problem.steps
+        alike = problem.severity == "warning" and problem.where and problem.where.line_text is not None
         key = (problem.code, problem.where) if alike else (number,)
         groups.setdefault(key, []).append(problem)
     return [_with_count(first, len(others)) for first, *others in groups.values()]
