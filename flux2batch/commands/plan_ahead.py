@@ -68,6 +68,11 @@ def elsewhere(plan: Plan, place: Path, *, own: Path) -> Elsewhere | None:
     return Elsewhere(root=place, emulated=emulated, ahead=ahead_of(plan, place, reuse=(), fresh=True), own=own)
 
 
+def left_over(plan: Plan) -> str:
+    """What the shots are that a run directory holds and this plan does not name; behind their number."""
+    return "more from earlier versions of the job" if len(plan) == plan.all_shots else "more outside this selection"
+
+
 def nothing_yet(plan: Plan) -> Ahead:
     """Where there is no run directory all shots are new."""
     states = {"new": len(plan), "done": 0, "reused": 0, "left": 0}

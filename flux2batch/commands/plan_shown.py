@@ -10,7 +10,7 @@ from typing import Any
 
 from flux2batch.commands.console import Part, column, counted, styled, table
 from flux2batch.commands.markdown_text import escaped
-from flux2batch.commands.plan_ahead import Ahead, Elsewhere
+from flux2batch.commands.plan_ahead import Ahead, Elsewhere, left_over
 from flux2batch.money import ZERO, Money, show
 from flux2batch.planning.models.pricing import Estimate
 from flux2batch.planning.plan import Batch, Plan, PlannedAxis
@@ -43,7 +43,7 @@ def lines(plan: Plan, ahead: Ahead, *, width: int) -> Iterator[Sequence[Part]]:
 
 def ending(plan: Plan, ahead: Ahead, there: Elsewhere | None = None) -> Iterator[Sequence[Part]]:
     """What is there already, and what the rest would cost; `there` it may be more, or less."""
-    yield from _states(ahead.states)
+    yield from _states(plan, ahead.states)
     will, amount, of = _spends(plan, ahead)
     if there is None:
         yield f"{will} ", styled(amount, "bold"), f"{of}. Nothing was sent."
@@ -86,7 +86,7 @@ def markdown(plan: Plan, ahead: Ahead, *, since: Sequence[str] = ()) -> str:
     said += [f"- {escaped(hint)}" for hint in plan.hints]
     said += [""] if totals.without or plan.hints else []
     if states["done"] or states["reused"]:
-        said += [", ".join(f"{count:,} {state}" for state, count in states.items() if count), ""]
+        said += [_named(plan, states), ""]
     said += [f"> **{problem.code}** {escaped(problem.message)}" for problem in (*plan.warnings, *ahead.too_dear)]
     said += [""] if plan.warnings or ahead.too_dear else []
     will, amount, of = _spends(plan, ahead)
@@ -228,12 +228,14 @@ def _some_of(prompts: Sequence[str]) -> Sequence[str]:
     return [prompts[number * (len(prompts) - 1) // (_PROMPTS - 1)] for number in range(_PROMPTS)]
 
 
-def _states(states: States) -> Iterator[Sequence[Part]]:
+def _states(plan: Plan, states: States) -> Iterator[Sequence[Part]]:
     if states["done"] or states["reused"] or states["left"]:
-        named = [
-            f"{count:,} {'not asked for now' if state == 'left' else state}" for state, count in states.items() if count
-        ]
-        yield (", ".join(named),)
+        yield (_named(plan, states),)
+
+
+def _named(plan: Plan, states: States) -> str:
+    words = {"left": left_over(plan)}
+    return ", ".join(f"{count:,} {words.get(state, state)}" for state, count in states.items() if count)
 
 
 def _spends(plan: Plan, ahead: Ahead) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, TextIO
 
 from flux2batch.commands.console import Console, Part, colour_wanted, counted, is_terminal, styled, width_of
+from flux2batch.commands.plan_ahead import left_over
 from flux2batch.engine.events import Saved, ShotEvent
 from flux2batch.engine.executor import Progress
 from flux2batch.engine.lifecycle import Life, Phase
@@ -47,7 +48,7 @@ def summary(plan: Plan, outlook: Outlook, *, emulated: bool, rehearsed: bool) ->
         "on their way": outlook.on_the_way,
         "unknown": outlook.unknown,
         "ended without a picture": outlook.ended,
-        "not asked for now": outlook.left,
+        left_over(plan): outlook.left,
     }
     said = " · ".join(f"{number:,} {state}" for state, number in states.items() if number)
     if said:

@@ -172,7 +172,9 @@ const stage = (() => {
     heads.plan = plan;
     const rows = plan.heads.map((head, level) => {
       const isLast = level === plan.heads.length - 1;
-      const corner = dom.make("div", { className: "corner", role: "columnheader", "aria-colindex": 1 }, isLast ? cornerText() : dom.make("span", { className: "axis" }, `${data.axis(head.name).title} →`));
+      const named = isLast ? cornerText() : [dom.make("span", { className: "axis" }, `${data.axis(head.name).title} →`)];
+      // Without an axis down the rows the corner is a few pixels wide.
+      const corner = dom.make("div", { className: "corner", role: "columnheader", "aria-colindex": 1 }, view.y ? named : []);
       corner.style.width = `${plan.rowHead}px`;
       const row = dom.make("div", { className: "head", role: "row", "aria-rowindex": level + 1 }, corner);
       for (const span of head.spans) {
