@@ -142,7 +142,8 @@ def test_f16_interrupted_while_it_starts_it_has_sent_nothing(trial: Trial, after
     _, said = process.communicate(timeout=30)
 
     assert process.returncode in (130, -signal.SIGINT), said
-    assert "Traceback" not in said
+    # On a busy machine Python may still look for the program: nothing of ours has begun that could say it more calmly.
+    assert "Traceback" not in said or "in _get_module_details" in said
     assert trial.tasks == 0
     trial.run()
     assert trial.tasks == 4
