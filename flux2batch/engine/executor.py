@@ -397,8 +397,9 @@ class Executor:
             hopeless = isinstance(error, GoneForGood) or not any(isinstance(e, Accepted) for _, _, e in batch.facts)
             is_over = self._clock.now().s >= until_s or (hopeless and not self._scheduler.is_sending)
             if is_over and not untried:
-                raise FactsUnrecorded(error, batch.facts) from error
-            if not untried:
+                if not self._hang_up():
+                    raise FactsUnrecorded(error, batch.facts) from error
+            elif not untried:
                 self._pause()
             batch, self._gathering = self._gathering, _Batch()
             self._clerk.write(batch.facts, batch.changed)
@@ -406,6 +407,14 @@ class Executor:
             if written.unwritten is None:
                 return batch
             error = written.unwritten
+
+    def _hang_up(self) -> bool:
+        """Say of what was about to be sent that it was not; whether there was any. A rescued journal would doubt it."""
+        now = self._clock.now()
+        unsent = self._scheduler.hang_up(now)
+        for shot, told in unsent:
+            self._note(shot, told, now)
+        return any(told.facts for _, told in unsent)
 
     def _pause(self) -> None:
         """A moment, or until there is something new: the clerk's nudge after a vain attempt is nothing new."""

@@ -230,6 +230,11 @@ class Scheduler:
         self._in_hand.let_go(active)
         return Told(facts, active.life)
 
+    def hang_up(self, now: Moment) -> list[tuple[ShotId, Told]]:
+        """Give up every line that is up and unused: not a byte of these shots was sent."""
+        unused, self._in_hand.lines = self._in_hand.lines, []
+        return [(shot, self.hung_up(shot, now)) for shot in unused]
+
     def interrupted(self, shot: ShotId) -> None:
         """A worker could not do its work for a reason that ends the run (a full disk): the shot is left as it was."""
         self._in_hand.shots[shot].busy = False

@@ -11,7 +11,7 @@ from simulated_journals import Journal
 from simulation import SHOTS
 
 from flux2batch.engine.clerk import Fact
-from flux2batch.engine.events import Accepted, Event, Saved
+from flux2batch.engine.events import Accepted, Event, Saved, SendBegan
 from flux2batch.engine.executor import FactsUnrecorded
 from flux2batch.engine.lifecycle import Phase
 from flux2batch.engine.work import Fetch, Poll, Send
@@ -124,3 +124,25 @@ def test_a_full_disk_with_no_task_id_to_keep_waits_for_a_submit_that_may_bring_o
 
     assert told.value.recover == (f"RECOVER {SHOTS[1].id} task-1 https://x/task-1",)
     assert desk.script.s == pytest.approx(tries(desk)[0] + 60, abs=1)
+
+
+def test_what_was_about_to_be_sent_when_the_journal_went_is_known_not_to_have_been():
+    """Red where the last attempt says of a line that is up and unused only that it was about to be sent."""
+    desk = full(1, SendBegan, {})
+    assert isinstance(desk.journal, Full)
+    desk.journal.error = GoneForGood
+    offered: list[list[str]] = []
+    write = desk.journal.write
+
+    def noting(facts: Sequence[Fact]) -> None:
+        offered.append([type(fact).__name__ for _, _, fact in facts])
+        write(facts)
+
+    desk.journal.write = noting  # type: ignore[method-assign]  # of this one journal: to see what it is offered
+
+    with pytest.raises(FactsUnrecorded) as told:
+        desk.run()
+
+    assert offered[-1] == ["SendBegan", "NotSent"]
+    assert not told.value.recover
+    assert desk.script.times(Send, 0) == []
