@@ -173,14 +173,19 @@ def test_status_looks_on_while_a_run_goes_on_and_says_who_drives(runs: Runs) -> 
     assert watched.lines[-1]["done"] == 60
 
 
-# Red where a process counts as alive as long as a signal can be sent to it.
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only there is it told apart")
-def test_a_killed_run_whose_parent_has_not_looked_yet_is_not_said_to_go_on(runs: Runs) -> None:
+def slow_run(runs: Runs) -> subprocess.Popen[bytes]:
+    """A run that goes on for long enough to be killed."""
     runs.write([f"slow {number}" for number in range(30)])
-    driving = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "flux2batch", "run", str(runs.job), "--emulate", "--quiet"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+# Red where a process counts as alive as long as a signal can be sent to it.
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only there is it told apart")
+def test_a_killed_run_whose_parent_has_not_looked_yet_is_not_said_to_go_on(runs: Runs) -> None:
+    driving = slow_run(runs)
     try:
         until(lambda: (runs.root / "plan.jsonl").exists())
         driving.send_signal(signal.SIGKILL)
@@ -197,11 +202,7 @@ def test_a_killed_run_whose_parent_has_not_looked_yet_is_not_said_to_go_on(runs:
 
 
 def test_a_run_that_was_killed_is_not_said_to_go_on(runs: Runs) -> None:
-    runs.write([f"slow {number}" for number in range(30)])
-    driving = subprocess.Popen(
-        [sys.executable, "-m", "flux2batch", "run", str(runs.job), "--emulate", "--quiet"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    driving = slow_run(runs)
     until(lambda: (runs.root / "plan.jsonl").exists())
     driving.send_signal(signal.SIGKILL)
     driving.wait(timeout=60)
