@@ -36,9 +36,9 @@ def _run(arguments: list[str]) -> int:
 
         sys.stdout.write(f"flux2batch {__version__}\n")
         return 0
-    _let_every_character_through()
-    _let_no_library_talk()
     try:
+        _let_every_character_through()
+        _let_no_library_talk()
         from flux2batch import cli
 
         return cli.run(arguments)
