@@ -44,6 +44,8 @@ def summary(difference: Difference) -> str:
     to_buy = f", {_span(difference.to_buy)} to buy" if difference.changed and not difference.to_buy.unknown else ""
     delta = difference.delta
     cost = "the price of some is not known" if delta is None else _signed_span(*delta)
+    if to_buy and delta is not None and not any(delta):
+        cost = "the price stays"  # "+$0.00" beside something to buy reads like a contradiction
     return f"+{counted(len(difference.added), 'shot')}, {MINUS}{len(difference.removed):,}{changed}, {cost}{to_buy}"
 
 

@@ -70,7 +70,8 @@ def elsewhere(plan: Plan, place: Path, *, own: Path) -> Elsewhere | None:
 
 def left_over(plan: Plan) -> str:
     """What the shots are that a run directory holds and this plan does not name; behind their number."""
-    return "more from earlier versions of the job" if len(plan) == plan.all_shots else "more outside this selection"
+    whose = "from earlier versions of the job" if len(plan) == plan.all_shots else "outside this selection"
+    return f"more there already {whose}"
 
 
 def nothing_yet(plan: Plan) -> Ahead:

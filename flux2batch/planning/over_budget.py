@@ -37,6 +37,10 @@ def over_budget(
         f"{shots} up to {show(most)}, the budget is {show(bound.usd)}{of_which}",
         where=document.place(steps) if is_jobs_own else document.whole,
         steps=steps,
-        help=f"{fitting:,} of them fit: run --up-to-budget buys those" if fitting else "not one of them fits",
+        help=f"{_fitting(fitting)}, or raise {'budget.max_usd' if is_jobs_own else 'that bound'}",
         notes=[] if is_jobs_own else [Note(text=f"set by {bound.source}", where=None)],
     )
+
+
+def _fitting(shots: int) -> str:
+    return f"{shots:,} of them fit: run --up-to-budget buys those" if shots else "not one of them fits: choose fewer"

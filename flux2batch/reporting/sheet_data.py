@@ -14,6 +14,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from flux2batch.engine.lifecycle import ENDED, Life, Phase
+from flux2batch.money import Money
 from flux2batch.reporting.sheet_axes import SheetAxis, axes_of, first_view
 from flux2batch.reporting.sheet_story import KnownShot, ReferenceNamed, RunStory
 
@@ -83,11 +84,13 @@ def sheet_data(
     shows: Callable[[KnownShot, int], bool],
     has_thumbnail: Callable[[str], bool],
     earlier_hidden: int,
+    earlier_usd: Money,
     remarks: Remarks | None,
 ) -> dict[str, Any]:
     """Everything that the page shows, but for the pictures.
 
-    `shows` is asked of each shot and frame (from 1), `has_thumbnail` by `picture_key`.
+    `shows` is asked of each shot and frame (from 1), `has_thumbnail` by `picture_key`. `earlier_hidden` pictures of
+    earlier plans are left out, and what they cost is told all the same.
     """
     axes = axes_of([(run.name, run.story.axes()) for run in runs], [run.shots for run in runs])
     began = next((run.story.began for run in runs if run.story.began is not None), None)
@@ -122,6 +125,7 @@ def sheet_data(
         "shots": rows,
         "state_counts": dict(Counter(row[2] for row in rows)),
         "earlier_hidden": earlier_hidden,
+        "earlier_usd": f"{earlier_usd:f}",
         "picks": said or None,
         "inline": None,
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 from flux2batch.engine.run_directory import is_run_directory, job_file_of
 from flux2batch.errors import InvalidInput, UsageError
+from flux2batch.money import ZERO
 from flux2batch.planning.comparing import Difference, compare
 from flux2batch.planning.configuration import Configuration, load_configuration
 from flux2batch.planning.plan import PlanOptions, plan_job, row_of
@@ -148,6 +149,7 @@ def _drawn(both: OldAndNew, thumbnails: ThumbnailFolder, *, title: str) -> Drawn
         shows=lambda *_: True,
         has_thumbnail=thumbnails.has,
         earlier_hidden=0,
+        earlier_usd=ZERO,
         remarks=None,
     )
     data["title"] = title

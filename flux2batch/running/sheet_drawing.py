@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flux2batch.errors import UsageError
+from flux2batch.money import ZERO, Money
 from flux2batch.pictures.troubles import machine_error
 from flux2batch.planning.tables.picks import Picks
 from flux2batch.reporting.sheet_choice import Chooses, choice_of, said_of
@@ -95,12 +96,14 @@ def draw(
     chooses = choice_of((shot for shots in known for shot in shots), only=selected.only, picks=selected.picks)
     shown: list[ShownRun] = []
     originals: dict[str, Path] = {}
-    hidden = 0
+    hidden, hidden_usd = 0, ZERO
     for run, shots, name, path in zip(runs, known, layout.names, layout.paths, strict=True):
         present = run.pictures()
         chosen = [shot for shot in shots if (selected.earlier or not shot.version) and _any_frame(chooses, shot)]
         if not selected.earlier:
-            hidden += sum(present(saved.path) for shot in shots if shot.version for saved in shot.life.saved)
+            earlier = [shot.life for shot in shots if shot.version]
+            hidden += sum(present(saved.path) for life in earlier for saved in life.saved)
+            hidden_usd = Money(sum((life.charged for life in earlier), hidden_usd))
         wanted = list(thumbnails_wanted(chosen, present))
         folder.take_over(run.root / FOLDER, (one.key for one in wanted))
         see_to(folder, wanted, waits=waits)
@@ -125,6 +128,7 @@ def draw(
         shows=chooses,
         has_thumbnail=folder.has,
         earlier_hidden=hidden,
+        earlier_usd=hidden_usd,
         remarks=None if selected.picks is None else _remarks(selected.picks),
     )
     return Drawn(

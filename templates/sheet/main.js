@@ -84,6 +84,9 @@
     if (made < all) parts.push(words.count(made, "picture"));
     for (const [state, n] of states) if (state !== "done") parts.push(`${n.toLocaleString("en")} ${words.state(state).toLowerCase()}`);
     if (spent) parts.push(words.money(spent));
+    // The ledger has them too, so a reader who adds up would miss what they cost.
+    const earlier = Math.round(Number(raw.earlier_usd) * 1e6);
+    if (raw.earlier_hidden) parts.push(`${raw.earlier_hidden.toLocaleString("en")} of earlier plans not shown${earlier ? `, ${words.money(earlier)}` : ""}`);
     summary.replaceChildren(
       ...(raw.emulated ? [dom.make("span", { className: "flag", title: "These are the emulator's stand-in pictures; nothing was paid" }, "Emulated")] : []),
       ...(raw.finished ? [] : [dom.make("span", { className: "flag is-running" }, "Running"), refresh.control()].filter(Boolean)),

@@ -73,6 +73,19 @@ def test_the_sheet_of_an_example_job(
     page.locator("#stage").evaluate("(stage) => stage.scrollTo(0, stage.scrollHeight)")
     page.wait_for_timeout(300)
     wait_for_pictures(page)
+
+
+def test_what_earlier_pictures_cost_is_told_where_they_are_not_shown(open_page: Any, tmp_path: Path) -> None:
+    job = tmp_path / "boats.yaml"
+    text = "flux2batch: 1\nname: boats\nmodel: bfl/flux-2-klein-4b\nprompt: a paper boat\nsweep: {seed: 1..2}\n"
+    for prompt in ("a paper boat", "a paper ship"):
+        job.write_text(text.replace("a paper boat", prompt), encoding="utf-8")
+        flux2batch("run", "boats.yaml", "--emulate", "--out", "run", at=tmp_path)
+    page = open_page(tmp_path / "run" / "index.html")
+
+    said = page.locator("#summary > span").last.inner_text()
+
+    assert said == "2 pictures · $0.028 · 2 of earlier plans not shown, $0.028"
     assert page.locator(".gone").count() == 0
 
 

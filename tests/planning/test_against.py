@@ -147,7 +147,7 @@ def test_changes_of_one_reason_stand_together(plan: Planner, repository: Reposit
 
     said = plan("job.yaml", "--against", "HEAD").stdout
 
-    assert "+0 shots, −0, 6 changed, +$0.00, $0.18 to buy" in said
+    assert "+0 shots, −0, 6 changed, the price stays, $0.18 to buy" in said
     assert "~ 6 shots: size 1024x1024 → 512x512\n" in said
     assert "one of them in full: --why red-1.png" in said
 

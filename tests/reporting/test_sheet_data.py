@@ -257,6 +257,7 @@ def test_pictures_that_made_way_are_shown_beside_what_replaced_them_when_asked(t
 
     assert (axis(now, "version"), now["earlier_hidden"], len(now["shots"])) == (None, 2, 2)
     assert (axis(both, "version"), both["earlier_hidden"]) == (["now", "earlier"], 0)
+    assert (now["earlier_usd"], both["earlier_usd"]) == ("0.12", "0")
     foxes = [(c["at"]["version"], c["prompt"], c["state"]) for c in cells_of(both) if c["at"]["subject"] == "fox"]
     assert foxes == [("now", "edited", "done"), ("earlier", "a red fox", "done")]
 
