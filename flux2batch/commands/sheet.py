@@ -128,10 +128,10 @@ def _compare(
 
 def _tell(console: Console, written: WrittenSheet, *, packed: bool, single: bool) -> None:
     console.print(str(written.path))
-    beside = f" and {_size(written.thumbnail_bytes)} of thumbnails beside it" if written.thumbnail_bytes else ""
+    beside = f", with {_size(written.thumbnail_bytes)} of thumbnails beside it" if written.thumbnail_bytes else ""
     waiting = written.cells - written.pictures
     others = f" ({written.cells:,} cells, {waiting:,} without a picture)" if waiting else ""
-    console.say(f"{counted(written.pictures, 'picture')}{others}, {_size(written.size_bytes)}{beside}")
+    console.say(f"{counted(written.pictures, 'picture')}{others} on a page of {_size(written.size_bytes)}{beside}")
     if packed:
         console.say("The originals and the thumbnails are packed with it.")
     if single and written.small_only:

@@ -7,7 +7,7 @@ Nothing is overwritten. Everything is looked at before the first file is written
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,10 @@ class Choice:
 
 
 def choose(run: RecordedRun, *, only: str | None, picks: Picks | None) -> Choice:
-    """The pictures that these flags ask for, in the order of the plan. Raises InvalidInput for a wrong expression."""
+    """The pictures that these flags ask for, in the order of the picks, else of the plan.
+
+    Raises InvalidInput for a wrong expression.
+    """
     shots = run.shots()
     chooses = choice_of(shots, only=only, picks=picks)
     present = run.pictures()
@@ -74,6 +77,9 @@ def choose(run: RecordedRun, *, only: str | None, picks: Picks | None) -> Choice
             pictures.append(Chosen(path=saved.path, file=file, shot=shot, frame=saved.frame, pick=pick, is_first=first))
             first = False
     unknown = sum(id(pick) not in found for pick in picks.chosen) if picks is not None else 0
+    if picks is not None:  # in the order of the file: another selection since then has put other shots first
+        turn = {id(pick): number for number, pick in enumerate(picks.chosen)}
+        pictures.sort(key=lambda chosen: turn[id(chosen.pick)])
     return Choice(pictures=tuple(pictures), absent=tuple(absent), unknown=unknown)
 
 
@@ -165,14 +171,24 @@ def _make_folders(to: Path, folder: Path) -> None:
 # The manifest.
 
 
-def _manifest(run: RecordedRun, pictures: Iterable[Chosen], form: Form) -> Iterator[str]:
+def _manifest(run: RecordedRun, pictures: Sequence[Chosen], form: Form) -> Iterator[str]:
     """CSV that a spreadsheet opens without running anything in it: texts quoted and disarmed, numbers as numbers."""
-    emulated = run.story.began is not None and run.story.began.emulated
-    columns = (*COLUMNS, _EMULATED) if emulated else COLUMNS
-    yield form.mark + csv_row(columns, form)
+    emulated = ("yes",) if run.story.began is not None and run.story.began.emulated else ()
+    axes = _own_columns(pictures)
+    yield form.mark + csv_row((*COLUMNS, *axes, *(_EMULATED for _ in emulated)), form)
     for chosen in pictures:
-        cells = _cells(chosen)
-        yield csv_row((*cells, "yes") if emulated else cells, form)
+        at = {_plain(axis): id for axis, (id, _) in chosen.shot.coordinates.items()}
+        yield csv_row((*_cells(chosen), *(at.get(axis) for axis in axes), *emulated), form)
+
+
+def _own_columns(pictures: Sequence[Chosen]) -> Sequence[str]:
+    """The axes, so that a spreadsheet can filter by one; one that is called like another column is in that already."""
+    axes = dict.fromkeys(_plain(axis) for chosen in pictures for axis in chosen.shot.coordinates)
+    return [axis for axis in axes if axis not in (*COLUMNS, _EMULATED)]
+
+
+def _plain(axis: str) -> str:
+    return axis.removeprefix("params.")
 
 
 def _cells(chosen: Chosen) -> tuple[Cell, ...]:

@@ -71,9 +71,21 @@ def test_what_was_picked_is_copied_with_its_manifest(capsys: Said) -> None:
         "note": 'the one, with "ears"',
         "model": "bfl/flux-2-flex",
         "shot": shots[1].id,
+        "subject": "fox",
+        "guidance": "3.0",
     }
     assert (second["path"], second["rating"], second["note"]) == ("cat-2.0.png", "", "")
     assert capsys.readouterr().err == "2 pictures and manifest.csv\n"
+
+
+def test_pictures_stand_in_the_order_of_the_picks() -> None:
+    shots = grid(subject=["fox", "owl", "cat"])
+    run_directory(Path("runs/study"), shots)
+    picks(f"{{id: {shots[2].id}}}", "{path: owl.png}", f"{{id: {shots[0].id}}}")
+
+    assert cli.run(["export", "runs/study", "--picks", "picks.yaml", "--to", "chosen"]) == 0
+
+    assert [row["path"] for row in rows(Path("chosen/manifest.csv"))] == ["cat.png", "owl.png", "fox.png"]
 
 
 def test_a_manifest_of_semicolons_is_read_back_as_a_table_of_a_job(capsys: Said) -> None:

@@ -54,7 +54,7 @@ def test_the_page_lies_in_the_run_directory_with_its_thumbnails_and_its_size_is_
 
     said = capsys.readouterr()
     assert said.out == "runs/study/index.html\n"
-    assert re.search(r"2 pictures, [\d.]+ [kM]B and [\d.]+ kB of thumbnails beside it", said.err)
+    assert re.search(r"2 pictures on a page of [\d.]+ [kM]B, with [\d.]+ kB of thumbnails beside it", said.err)
     assert thumbs_of(data_in(Path("runs/study/index.html"))) == {p.name for p in Path("runs/study/.sheet").iterdir()}
 
 
@@ -158,7 +158,7 @@ def test_a_single_file_needs_nothing_beside_it(capsys: Said) -> None:
     assert all(uri.startswith("data:image/jpeg;base64,") for uri in data["inline"].values())
     assert list(files_under(Path("sent"))) == ["study.html"]
     assert not (root / "index.html").exists()
-    assert re.search(r"2 pictures, [\d.]+ [kM]B\n", capsys.readouterr().err)
+    assert re.search(r"2 pictures on a page of [\d.]+ [kM]B\n", capsys.readouterr().err)
 
 
 def test_a_zip_holds_the_page_the_thumbnails_and_the_originals_where_the_page_looks_for_them() -> None:

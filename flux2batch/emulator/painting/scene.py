@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -246,8 +247,10 @@ def _draw_water(
 
 def motif_for(prompt: str) -> Motif:
     """What the prompt is about, ready to be put in its place."""
-    pick = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()[0]
-    patches = motif_of(prompt, otherwise=pick)
+    # Words in quotes are to be written on the picture: another headline, or another language, is the same thing still.
+    about = re.sub(r'"[^"]*"', "", prompt)
+    pick = hashlib.sha256(about.encode("utf-8", "surrogatepass")).digest()[0]
+    patches = motif_of(about, otherwise=pick)
 
     def place(pen: ImageDraw.ImageDraw, x: float, y: float, scale: float) -> None:
         pen.ellipse((x - scale * 0.8, y + scale * 0.78, x + scale * 0.8, y + scale * 0.98), fill=RIDGE + 28)
