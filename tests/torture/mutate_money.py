@@ -125,7 +125,7 @@ def _chosen(arguments: argparse.Namespace, package: Path) -> list[Mutant]:
 def _lane(home: Path, number: int) -> Lane:
     folder = home / f"lane-{number}"
     for part in _COPIED:
-        shutil.copytree(_ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "golden"))
+        shutil.copytree(_ROOT / part, folder / part, ignore=shutil.ignore_patterns("golden"))
     shutil.copy(_ROOT / "pyproject.toml", folder)
     return Lane(folder)
 

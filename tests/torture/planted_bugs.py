@@ -234,7 +234,7 @@ def _plant(bug: Bug) -> Caught:
     with tempfile.TemporaryDirectory(prefix="planted-") as name:
         copy = Path(name)
         for folder in _COPIED:
-            shutil.copytree(_ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "runs"))
+            shutil.copytree(_ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("runs"))
         shutil.copy(_ROOT / "pyproject.toml", copy)
         changed = copy / "flux2batch" / bug.file
         text = changed.read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compiled import compile_package  # its neighbour
 from PIL import Image
 
 PATIENCE_S = 150
@@ -59,6 +60,7 @@ class Service:
 @contextmanager
 def service(home: Path, *arguments: str, latency: str = "0.2") -> Iterator[Service]:
     """Start an emulator; it is ended by its own process id."""
+    compile_package()
     books = home / "books.db"
     command = [sys.executable, "-m", "flux2batch", "emulate", "--json", "--books", str(books), "--latency", latency]
     command += arguments

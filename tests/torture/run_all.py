@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
+from compiled import compile_package
 from tally import Tally, heard, table
 
 _HERE = Path(__file__).resolve().parent
@@ -59,6 +60,7 @@ def main() -> int:
         print("\n".join(one.name for one in chosen))
         return 0
     began = time.monotonic()
+    compile_package()
     tallies = [row for one in chosen for row in run(one, processes=arguments.processes)]
     if arguments.only in "pytest":
         tallies.append(_pytest(arguments.processes))
