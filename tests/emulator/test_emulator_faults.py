@@ -43,7 +43,7 @@ SUBMITS: list[tuple[str, Any, int]] = [
     ("reset-after-accept", lambda seen: seen == b"RESET", 1),
     ("stall-after-accept", lambda seen: seen == b"SILENCE", 1),
     ("stall-after-accept=0.3", lambda seen: seen.startswith(b"HTTP/1.1 200 "), 1),
-    ("slow-answer=0.2", lambda seen: seen.startswith(b"HTTP/1") and len(seen) < 40, 1),
+    ("slow-answer=0.05", lambda seen: seen.startswith(b"HTTP/1") and len(seen) < 40, 1),
     ("cut-answer=37", lambda seen: len(seen) == 37, 1),
     ("cut-answer=0", lambda seen: seen == b"", 1),
     ("cut-body=20", lambda seen: len(body_of(seen)) == 20 and b"Content-Length: 1" in seen, 1),
