@@ -96,7 +96,7 @@ def test_axe_finds_nothing(scheme: str, state: Any, open_sheet: Any, context: An
     page.wait_for_selector("html[data-ready]")
 
     state(page)
-    page.wait_for_timeout(200)
+    page.wait_for_timeout(200)  # what the state opens or filters is drawn in frames of its own
 
     assert violations(page) == []
 
@@ -171,7 +171,7 @@ def test_a_visit_by_keyboard_alone(open_sheet: Any) -> None:
         "Escape",
     ):
         page.keyboard.press(key)
-        page.wait_for_timeout(60)
+        page.wait_for_timeout(60)  # a person takes longer between two keys
 
     assert page.locator(".cell.picked").count() >= 1
     assert page.locator(".cell.compared").count() == 2
@@ -264,7 +264,7 @@ def test_a_running_sheet_follows_the_run_and_stays_as_it_is(open_sheet: Any, tmp
     (tmp_path / "sheet" / "index.html").write_text(page_of(sheet.data), encoding="utf-8")
     page.wait_for_function("() => document.title === 'finished' && document.documentElement.dataset.ready")
     page.evaluate("() => { window.stays = true; }")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1500)  # a window in which nothing may happen: longer than its refresh was
     assert page.evaluate("() => window.stays") is True
 
 
@@ -273,12 +273,12 @@ def test_a_running_sheet_waits_while_one_writes_and_can_be_paused(open_sheet: An
     assert page.locator(".flag.is-running").inner_text() == "Running"
     page.evaluate("() => { window.stays = true; }")
     page.locator("#find").focus()
-    page.wait_for_timeout(3500)
+    page.wait_for_timeout(3500)  # a window in which nothing may happen: three refreshes long
     assert page.evaluate("() => window.stays") is True
 
     page.get_by_role("button", name="Pause").click()
     page.locator("#grid").focus()
-    page.wait_for_timeout(3500)
+    page.wait_for_timeout(3500)  # a window in which nothing may happen: three refreshes long
     assert page.evaluate("() => window.stays") is True
 
     page.get_by_role("button", name="Go on").click()

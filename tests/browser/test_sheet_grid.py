@@ -104,7 +104,7 @@ def test_headings_stay_in_sight(open_sheet: Any) -> None:
     page = open_sheet(experiment(), "#cols=light&rows=subject&size=300")
 
     page.locator("#stage").evaluate("(stage) => stage.scrollTo(500, 900)")
-    page.wait_for_timeout(150)
+    page.wait_for_timeout(150)  # headings are placed in a frame after the scroll
 
     stage = page.locator("#stage").bounding_box()
     assert page.locator(".head").first.bounding_box()["y"] == pytest.approx(stage["y"], abs=2)

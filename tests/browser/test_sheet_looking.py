@@ -143,7 +143,7 @@ def test_the_wheel_zooms_around_the_pointer_and_dragging_pans(open_sheet: Any) -
 
     page.mouse.move(x, y)
     page.mouse.wheel(0, -600)
-    page.wait_for_timeout(100)
+    page.wait_for_timeout(100)  # the wheel is obeyed in a frame of its own
     zoomed = look(page)
     assert zoomed["width"] > before["width"] * 2
     assert (x - zoomed["x"]) / zoomed["width"] == pytest.approx(0.25, abs=0.01)
@@ -348,7 +348,7 @@ def test_zoom_and_pan_are_linked(open_sheet: Any) -> None:
     page.locator("#compare .surface").nth(1).hover()
     page.mouse.wheel(0, -800)
     page.keyboard.press("Shift+ArrowRight")
-    page.wait_for_timeout(100)
+    page.wait_for_timeout(100)  # the wheel is obeyed in a frame of its own
     one, other = page.evaluate(transforms)
 
     assert one == other

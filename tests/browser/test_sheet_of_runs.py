@@ -71,7 +71,7 @@ def test_the_sheet_of_an_example_job(
     page.wait_for_selector("#lightbox", state="hidden")
 
     page.locator("#stage").evaluate("(stage) => stage.scrollTo(0, stage.scrollHeight)")
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(300)  # cells are drawn in a frame after the scroll, and until then none is waited for
     wait_for_pictures(page)
 
 

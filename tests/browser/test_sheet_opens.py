@@ -31,7 +31,7 @@ def test_scrolling_to_the_end_decodes_what_comes_into_sight(open_sheet: Any) -> 
     page = open_sheet(experiment())
 
     page.locator("#stage").evaluate("(stage) => stage.scrollTo(0, stage.scrollHeight)")
-    page.wait_for_timeout(100)
+    page.wait_for_timeout(100)  # cells are drawn in a frame after the scroll, and until then none is waited for
     wait_for_pictures(page)
 
     assert page.locator(".line.is-row").count() < 12 + 1
@@ -43,7 +43,7 @@ def test_only_the_cells_near_the_window_have_elements(open_sheet: Any) -> None:
 
     before = page.locator(".cell").count()
     page.locator("#stage").evaluate("(stage) => stage.scrollTo(0, stage.scrollHeight / 2)")
-    page.wait_for_timeout(200)
+    page.wait_for_timeout(200)  # cells are drawn in a frame after the scroll; more of them than hoped for must show
 
     assert before < 400
     assert page.locator(".cell").count() < 600
